@@ -1,0 +1,60 @@
+//! Base64 (RFC 4648, section 4), read as leniently as Python's `base64.decodebytes` reads it.
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The bytes as text, padded, in one line.
+pub(super) fn encode(bytes: &[u8]) -> String {
+    let digit = |sextet: u8| {
+        ALPHABET
+            .get(usize::from(sextet & 63))
+            .copied()
+            .map_or('=', char::from)
+    };
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        match *group {
+            [a, b, c] => text.extend([
+                digit(a >> 2),
+                digit((a << 4) | (b >> 4)),
+                digit((b << 2) | (c >> 6)),
+                digit(c),
+            ]),
+            [a, b] => {
+                text.extend([
+                    digit(a >> 2),
+                    digit((a << 4) | (b >> 4)),
+                    digit(b << 2),
+                    '=',
+                ]);
+            }
+            [a] => text.extend([digit(a >> 2), digit(a << 4), '=', '=']),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// The bytes that a text says; characters outside of the alphabet are skipped. `None` if the
+/// padding is wrong.
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+    if !text.is_ascii() {
+        return None;
+    }
+    let sextet = |digit: u8| ALPHABET.iter().position(|own| *own == digit);
+    let digits: Vec<u8> = text
+        .bytes()
+        .filter_map(sextet)
+        .filter_map(|digit| u8::try_from(digit).ok())
+        .collect();
+    let padding = text.bytes().filter(|b| *b == b'=').count();
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 3);
+    for group in digits.chunks(4) {
+        match *group {
+            [a, b, c, d] => bytes.extend([(a << 2) | (b >> 4), (b << 4) | (c >> 2), (c << 6) | d]),
+            [a, b, c] if padding >= 1 => bytes.extend([(a << 2) | (b >> 4), (b << 4) | (c >> 2)]),
+            [a, b] if padding >= 2 => bytes.push((a << 2) | (b >> 4)),
+            _ => return None,
+        }
+    }
+    Some(bytes)
+}
