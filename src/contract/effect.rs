@@ -1,0 +1,499 @@
+//! Effects: what shall be on this machine.
+//!
+//! An effect says what shall BE ("this file has these bytes, this mode, this owner"), so that
+//! performing it twice changes nothing the second time. [`Effect::Run`] is the exception, and
+//! whoever performs a plan keeps a durable record around it. What depends on an earlier effect's
+//! result (a home directory, an owner) is named, not resolved: see [`Target`] and [`Owner`].
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::name::{AuthorizedKey, Hostname, UserName};
+use crate::secret::Secret;
+
+/// Where a file shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An absolute path on the machine (below its root, whichever that is).
+    Path(PathBuf),
+    /// A path in the home directory that the user has when the effect is performed.
+    Home {
+        /// Whose home.
+        user: UserName,
+        /// Relative to it.
+        rest: PathBuf,
+    },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Home { user, rest } => write!(f, "~{user}/{}", rest.display()),
+        }
+    }
+}
+
+impl From<&str> for Target {
+    fn from(path: &str) -> Self {
+        Self::Path(PathBuf::from(path))
+    }
+}
+
+impl From<PathBuf> for Target {
+    fn from(path: PathBuf) -> Self {
+        Self::Path(path)
+    }
+}
+
+/// Permission bits of a file, set-id and sticky bits included: 0 to 0o7777.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode(u32);
+
+impl Mode {
+    /// What everyone may read.
+    pub const PUBLIC: Self = Self(0o644);
+    /// What only the owner may read.
+    pub const PRIVATE: Self = Self(0o600);
+    /// A directory that everyone may enter.
+    pub const PUBLIC_DIR: Self = Self(0o755);
+    /// A program or directory of the owner alone.
+    pub const PRIVATE_EXEC: Self = Self(0o700);
+
+    /// The lowest twelve bits of `bits`.
+    #[must_use]
+    pub const fn new(bits: u32) -> Self {
+        Self(bits & 0o7777)
+    }
+
+    /// As chmod(2) takes them.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether others than owner and group get nothing.
+    #[must_use]
+    pub const fn is_private(self) -> bool {
+        self.0 & 0o007 == 0
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+/// Whose a file shall be. Names are looked up when the effect is performed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// Whoever firstlight runs as, which on a live machine is root.
+    #[default]
+    Root,
+    /// A user, and a group; without a group the user's primary one.
+    Named {
+        /// A user's name.
+        user: String,
+        /// A group's name.
+        group: Option<String>,
+    },
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("root"),
+            Self::Named { user, group: None } => f.write_str(user),
+            Self::Named {
+                user,
+                group: Some(group),
+            } => write!(f, "{user}:{group}"),
+        }
+    }
+}
+
+/// The bytes of a file.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Content {
+    /// May be shown by `plan`.
+    Plain(Vec<u8>),
+    /// Never shown.
+    Secret(Secret<Vec<u8>>),
+}
+
+impl Content {
+    /// The bytes themselves, for the one who writes them.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Plain(bytes) => bytes,
+            Self::Secret(bytes) => bytes.expose(),
+        }
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(bytes) => write!(f, "Plain({} bytes)", bytes.len()),
+            Self::Secret(bytes) => write!(f, "{bytes:?}"),
+        }
+    }
+}
+
+/// A file with exactly these bytes; missing directories above it are made, 0755.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSpec {
+    /// Where.
+    pub at: Target,
+    /// What is in it.
+    pub content: Content,
+    /// Its final mode, which it has from its first moment.
+    pub mode: Mode,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// A group, made by the system's own groupadd(8) if it is absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// Its name.
+    pub name: UserName,
+    /// A group id below 1000 (login.defs(5), SYS_GID_MAX).
+    pub system: bool,
+}
+
+/// A user account, made by the system's own useradd(8) if it is absent. An account that is there
+/// keeps its shell, home and groups. Source: cloud-init, `cloudinit/distros/__init__.py`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserSpec {
+    /// The login name.
+    pub name: UserName,
+    /// The comment field.
+    pub gecos: Option<String>,
+    /// Instead of a group of the user's own name.
+    pub primary_group: Option<UserName>,
+    /// Supplementary groups.
+    pub groups: Vec<UserName>,
+    /// Instead of /home/NAME.
+    pub homedir: Option<PathBuf>,
+    /// The login shell.
+    pub shell: Option<PathBuf>,
+    /// A fixed user id.
+    pub uid: Option<u32>,
+    /// A system account, without a home of its own.
+    pub system: bool,
+    /// Whether to make the home directory.
+    pub create_home: bool,
+    /// Whether the password is locked.
+    pub lock_passwd: bool,
+}
+
+impl UserSpec {
+    /// An ordinary account with a home, a group of its own and no password.
+    #[must_use]
+    pub const fn new(name: UserName) -> Self {
+        Self {
+            name,
+            gecos: None,
+            primary_group: None,
+            groups: Vec::new(),
+            homedir: None,
+            shell: None,
+            uid: None,
+            system: false,
+            create_home: true,
+            lock_passwd: true,
+        }
+    }
+}
+
+/// Keys that a user's authorized_keys file shall hold, beside those that are in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizedKeysSpec {
+    /// Whose.
+    pub user: UserName,
+    /// The keys.
+    pub keys: Vec<AuthorizedKey>,
+    /// Options that replace those of every key given, such as a forced command.
+    pub options: Option<String>,
+}
+
+/// Where content comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// `s3://BUCKET/PREFIX`.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// Keys that begin with it are fetched; their rest is the path below the destination.
+        prefix: String,
+        /// `https://s3.example.com`: a store that speaks S3 and is not AWS.
+        endpoint: Option<String>,
+        /// Where the bucket is, if it shall not be found out.
+        region: Option<String>,
+        /// Whether to ask without credentials.
+        anonymous: bool,
+    },
+    /// `file:///DIRECTORY`, on the machine itself.
+    Directory(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, prefix, .. } => write!(f, "s3://{bucket}/{prefix}"),
+            Self::Directory(path) => write!(f, "file://{}", path.display()),
+        }
+    }
+}
+
+/// How new content takes the place of the old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// File by file, each replaced whole.
+    InPlace,
+    /// Staged beside the destination, then one rename; the last `keep` versions stay.
+    Atomic {
+        /// How many earlier versions to keep for a roll-back.
+        keep: u32,
+    },
+}
+
+/// A directory that holds what an origin holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorSpec {
+    /// Where from.
+    pub origin: Origin,
+    /// An absolute path.
+    pub dest: PathBuf,
+    /// Whose the files are.
+    pub owner: Owner,
+    /// Mode of the files.
+    pub file_mode: Mode,
+    /// Mode of the directories.
+    pub dir_mode: Mode,
+    /// Whether to remove what the origin has not.
+    pub delete: bool,
+    /// How new content takes the place of the old.
+    pub switch: Switch,
+    /// Whether a destination may be taken over that holds files which no mirror put there.
+    pub adopt: bool,
+    /// Whether each file must match a SHA-256 that the origin keeps.
+    pub verify_sha256: bool,
+    /// A JSON file that remembers what was fetched: makes the next run incremental.
+    pub manifest: PathBuf,
+}
+
+/// What to do with a systemd unit: the verbs of systemctl(1), always with `--no-block`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitVerb {
+    /// `start`
+    Start,
+    /// `restart`
+    Restart,
+    /// `try-reload-or-restart`
+    Reload,
+}
+
+impl UnitVerb {
+    /// As systemctl(1) spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Restart => "restart",
+            Self::Reload => "try-reload-or-restart",
+        }
+    }
+}
+
+/// What to run.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Program {
+    /// A program and its arguments, without a shell.
+    Argv(Vec<String>),
+    /// A line for `/bin/sh -c`.
+    Shell(String),
+    /// An executable file.
+    Script(PathBuf),
+}
+
+/// A command that cannot be idempotent: a script, a line that user data gave.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CommandSpec {
+    /// What plans, logs and errors call it: never its text, which may hold secrets.
+    pub label: String,
+    /// What to run.
+    pub program: Program,
+    /// Added to the environment that every child gets.
+    pub env: Vec<(String, String)>,
+    /// Ends it, with its process group, when it is over. `None`: as long as it takes.
+    pub timeout: Option<Duration>,
+}
+
+impl fmt::Debug for CommandSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandSpec")
+            .field("label", &self.label)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Something that shall be on the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// See [`FileSpec`].
+    File(FileSpec),
+    /// A directory with this mode and owner; missing ones above it are made, 0755.
+    Directory {
+        /// Where.
+        at: Target,
+        /// Its mode.
+        mode: Mode,
+        /// Whose it is.
+        owner: Owner,
+    },
+    /// A symbolic link.
+    Link {
+        /// Where.
+        at: Target,
+        /// What it holds, word for word.
+        to: PathBuf,
+    },
+    /// No file there.
+    Absent {
+        /// Where.
+        at: Target,
+    },
+    /// The running kernel's host name (sethostname(2)).
+    Hostname(Hostname),
+    /// See [`GroupSpec`].
+    Group(GroupSpec),
+    /// See [`UserSpec`].
+    User(UserSpec),
+    /// See [`AuthorizedKeysSpec`].
+    AuthorizedKeys(AuthorizedKeysSpec),
+    /// See [`MirrorSpec`].
+    Mirror(Box<MirrorSpec>),
+    /// A job for systemd, which is not waited for.
+    Unit {
+        /// What to do.
+        verb: UnitVerb,
+        /// `nginx.service`.
+        name: String,
+    },
+    /// See [`CommandSpec`].
+    Run(CommandSpec),
+}
+
+impl Effect {
+    /// A file that everyone may read, root's.
+    #[must_use]
+    pub fn file(at: impl Into<Target>, text: impl Into<Vec<u8>>) -> Self {
+        Self::File(FileSpec {
+            at: at.into(),
+            content: Content::Plain(text.into()),
+            mode: Mode::PUBLIC,
+            owner: Owner::Root,
+        })
+    }
+
+    /// A file that only root may read, never shown.
+    #[must_use]
+    pub fn secret_file(at: impl Into<Target>, bytes: Secret<Vec<u8>>, mode: Mode) -> Self {
+        Self::File(FileSpec {
+            at: at.into(),
+            content: Content::Secret(bytes),
+            mode,
+            owner: Owner::Root,
+        })
+    }
+
+    /// Whether performing it twice does something twice.
+    #[must_use]
+    pub const fn runs_code(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+
+    /// The absolute path it is about, if there is one that is known before it is performed.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(FileSpec {
+                at: Target::Path(path),
+                ..
+            })
+            | Self::Directory {
+                at: Target::Path(path),
+                ..
+            }
+            | Self::Link {
+                at: Target::Path(path),
+                ..
+            }
+            | Self::Absent {
+                at: Target::Path(path),
+            } => Some(path),
+            Self::Mirror(mirror) => Some(&mirror.dest),
+            _ => None,
+        }
+    }
+}
+
+/// One line for a table: what shall be, without secret content.
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => {
+                write!(f, "file {} ({}", file.at, file.mode)?;
+                if file.owner != Owner::Root {
+                    write!(f, " {}", file.owner)?;
+                }
+                f.write_str(")")
+            }
+            Self::Directory { at, mode, .. } => write!(f, "directory {at} ({mode})"),
+            Self::Link { at, to } => write!(f, "link {at} -> {}", to.display()),
+            Self::Absent { at } => write!(f, "no file {at}"),
+            Self::Hostname(name) => write!(f, "host name {name}"),
+            Self::Group(group) => write!(f, "group {}", group.name),
+            Self::User(user) => write!(f, "user {}", user.name),
+            Self::AuthorizedKeys(spec) => match spec.keys.len() {
+                1 => write!(f, "1 authorized key of {}", spec.user),
+                n => write!(f, "{n} authorized keys of {}", spec.user),
+            },
+            Self::Mirror(mirror) => {
+                write!(f, "content {} = {}", mirror.dest.display(), mirror.origin)
+            }
+            Self::Unit { verb, name } => write!(f, "{} {name}", verb.as_str()),
+            Self::Run(command) => write!(f, "run {}", command.label),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_display_nor_debug_shows_what_is_secret() {
+        let secret = Secret::new(b"hunter2".to_vec());
+        let effects = [
+            Effect::secret_file("/root/key", secret, Mode::PRIVATE),
+            Effect::Run(CommandSpec {
+                label: "part-001".into(),
+                program: Program::Shell("mysql -phunter2".into()),
+                env: vec![("TOKEN".into(), "hunter2".into())],
+                timeout: None,
+            }),
+        ];
+        for effect in effects {
+            assert!(
+                !format!("{effect} {effect:?}").contains("hunter2"),
+                "{effect}"
+            );
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The words that every part of firstlight speaks, and no I/O.
+//!
+//! The flow they describe: a [`datasource`] says who this [`instance`] is; its [`user_data`]
+//! becomes a [`config`] whose every value knows its [`place`]; a [`module`] turns both into a
+//! [`plan`] of [`effect`]s; a [`machine`] performs them; a [`report`] tells what happened.
+
+pub mod config;
+pub mod datasource;
+pub mod effect;
+pub mod error;
+pub mod instance;
+pub mod machine;
+pub mod module;
+pub mod name;
+pub mod params;
+pub mod place;
+pub mod plan;
+pub mod report;
+pub mod secret;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod user_data;
+pub mod yaml;

@@ -1,0 +1,173 @@
+//! The two sides of a machine: what can be seen, and what can be done.
+
+use std::io;
+use std::path::Path;
+
+use crate::effect::Effect;
+use crate::error::EffectError;
+
+/// What a path is, links not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A device, socket or pipe.
+    Other,
+}
+
+/// A row of /etc/passwd (passwd(5)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The login name.
+    pub name: String,
+    /// The user id.
+    pub uid: u32,
+    /// The primary group's id.
+    pub gid: u32,
+    /// The home directory.
+    pub home: String,
+    /// The login shell.
+    pub shell: String,
+}
+
+/// What can be seen of a machine, below its root; nothing is changed.
+pub trait Probe {
+    /// A whole file of at most 16 MiB, links followed; `None` if there is none.
+    ///
+    /// # Errors
+    /// What the kernel said, and [`io::ErrorKind::FileTooLarge`] over the limit.
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
+
+    /// The names in a directory, sorted; `None` if there is none.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    fn list(&self, path: &Path) -> io::Result<Option<Vec<String>>>;
+
+    /// What is there, the last link not followed; `None` if nothing is.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    fn kind(&self, path: &Path) -> io::Result<Option<FileKind>>;
+
+    /// A user of /etc/passwd. Other sources of nsswitch.conf(5) are not asked: at boot they may
+    /// wait for a network that is not there.
+    ///
+    /// # Errors
+    /// When /etc/passwd cannot be read.
+    fn user(&self, name: &str) -> io::Result<Option<Account>> {
+        let text = self.read(Path::new("/etc/passwd"))?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&text)
+            .lines()
+            .filter_map(account)
+            .find(|a| a.name == name))
+    }
+
+    /// The id of a group of /etc/group.
+    ///
+    /// # Errors
+    /// When /etc/group cannot be read.
+    fn group(&self, name: &str) -> io::Result<Option<u32>> {
+        let text = self.read(Path::new("/etc/group"))?.unwrap_or_default();
+        let gid = |line: &str| {
+            let mut fields = line.split(':');
+            (fields.next() == Some(name))
+                .then(|| fields.nth(1)?.parse().ok())
+                .flatten()
+        };
+        Ok(String::from_utf8_lossy(&text).lines().find_map(gid))
+    }
+}
+
+fn account(line: &str) -> Option<Account> {
+    let mut fields = line.split(':');
+    let name = fields.next()?.to_owned();
+    let uid = fields.nth(1)?.parse().ok()?;
+    let gid = fields.next()?.parse().ok()?;
+    let home = fields.nth(1)?.to_owned();
+    let shell = fields.next().unwrap_or("").to_owned();
+    Some(Account {
+        name,
+        uid,
+        gid,
+        home,
+        shell,
+    })
+}
+
+/// Why an effect was left undone although nothing went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotDone {
+    /// Accounts, owners: only root can.
+    NeedsRoot,
+    /// The running kernel or systemd, or a program that this root has not: not on `--root`.
+    NeedsLiveMachine,
+}
+
+impl NotDone {
+    /// For the table: `not done: needs root`.
+    #[must_use]
+    pub const fn why(&self) -> &'static str {
+        match self {
+            Self::NeedsRoot => "needs root",
+            Self::NeedsLiveMachine => "needs the live machine",
+        }
+    }
+}
+
+/// What performing an effect did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It was not so before, and is now.
+    Made {
+        /// What there is to tell: `12 objects, 3 fetched`. Never secret.
+        note: Option<String>,
+    },
+    /// It was so before.
+    AlreadySo,
+    /// A dry run: it would be made.
+    WouldMake {
+        /// Lines of a unified diff, or of what would happen. Never secret.
+        diff: Vec<String>,
+    },
+    /// It is left undone, and that is no fault.
+    NotDone(NotDone),
+}
+
+impl Change {
+    /// Made, with nothing to tell.
+    pub const MADE: Self = Self::Made { note: None };
+
+    /// Whether something is, or would be, different now.
+    #[must_use]
+    pub const fn is_change(&self) -> bool {
+        matches!(self, Self::Made { .. } | Self::WouldMake { .. })
+    }
+}
+
+/// What can be done to a machine: the one door through which it is changed.
+pub trait Machine: Probe {
+    /// Brings about what `effect` says.
+    ///
+    /// # Errors
+    /// When it could not: nothing is left half-written then.
+    fn apply(&self, effect: &Effect) -> Result<Change, EffectError>;
+
+    /// Makes everything that was done so far outlast a power cut (syncfs(2) of each file system
+    /// that was written to since the last call).
+    ///
+    /// # Errors
+    /// When the kernel could not write.
+    fn settle(&self) -> Result<(), EffectError>;
+
+    /// Appends `bytes` to a file of mode 0600, made if absent, and makes the file itself outlast a
+    /// power cut if `durable` (fdatasync(2)).
+    ///
+    /// # Errors
+    /// When the kernel could not write.
+    fn append(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<(), EffectError>;
+}

@@ -1,0 +1,171 @@
+//! What a module is: facts about itself, and a pure function from what is wanted to a plan.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use crate::config::Config;
+use crate::instance::InstanceMetadata;
+use crate::machine::Probe;
+use crate::params::Params;
+use crate::plan::Plan;
+use crate::user_data::Part;
+
+/// A stretch of the boot.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Before the instance is known.
+    Early,
+    /// Who this machine is; logins wait for its end.
+    Identity,
+    /// The rest of what needs no other service.
+    Config,
+    /// After everything else that boots: packages and the user's own code.
+    Final,
+}
+
+impl Stage {
+    /// All, in their order.
+    pub const ALL: [Self; 4] = [Self::Early, Self::Identity, Self::Config, Self::Final];
+
+    /// In lower case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Early => "early",
+            Self::Identity => "identity",
+            Self::Config => "config",
+            Self::Final => "final",
+        }
+    }
+}
+
+/// How often a module runs. Source: cloud-init, `cloudinit/settings.py`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Frequency {
+    /// At every boot.
+    Always,
+    /// Once for each instance id.
+    Instance,
+    /// Once in the life of this machine's disk, whatever instance it becomes.
+    Once,
+}
+
+impl Frequency {
+    /// In lower case, as cloud-init's configuration spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Instance => "instance",
+            Self::Once => "once",
+        }
+    }
+}
+
+/// When a module has something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// Though none of its keys is given.
+    Always,
+    /// When one of its keys is given.
+    OnKeys,
+}
+
+/// What is known of a module without running it: help, documentation, the order of the boot and
+/// the check for unknown keys are made from it.
+#[derive(Debug)]
+pub struct Facts {
+    /// As in cloud-init's module lists where cloud-init has it.
+    pub name: &'static str,
+    /// One line: what it does.
+    pub summary: &'static str,
+    /// When.
+    pub stage: Stage,
+    /// How often.
+    pub frequency: Frequency,
+    /// Whether it runs when none of its keys is given.
+    pub wake: Wake,
+    /// The top-level keys that it reads.
+    pub keys: &'static [&'static str],
+}
+
+/// What a module may know.
+pub struct Context<'a> {
+    /// Who this machine is.
+    pub instance: &'a InstanceMetadata,
+    /// What was asked for, merged from all sources.
+    pub config: &'a Config,
+    /// The launch parameters that concern this instance.
+    pub params: &'a Params,
+    /// The scripts of the user data, in their order.
+    pub scripts: &'a [Part],
+    /// Where this instance's own state lives, an absolute path on the machine.
+    pub instance_dir: &'a Path,
+    /// The machine's eyes.
+    pub probe: &'a dyn Probe,
+}
+
+/// A pure planner. It is never an error for a key to be absent: that is `Option::None`.
+pub trait Module: 'static {
+    /// What is known of it without running it.
+    const FACTS: Facts;
+
+    /// The typed view of `FACTS.keys`.
+    type Section: DeserializeOwned;
+
+    /// What shall be on this machine. Reads the machine only through [`Context::probe`].
+    fn plan(want: Self::Section, ctx: &Context<'_>) -> Plan;
+}
+
+/// For a module that reads no keys.
+#[derive(Debug, serde::Deserialize)]
+pub struct NoKeys {}
+
+/// One row of the table of modules: a [`Module`] without its type.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// What is known of it without running it.
+    pub facts: &'static Facts,
+    plan: fn(&Context<'_>) -> Plan,
+}
+
+impl Entry {
+    /// The row of module `M`.
+    #[must_use]
+    pub const fn of<M: Module>() -> Self {
+        Self {
+            facts: &M::FACTS,
+            plan: plan::<M>,
+        }
+    }
+
+    /// What the module wants. A section that cannot be read is a problem in the plan.
+    #[must_use]
+    pub fn plan(&self, ctx: &Context<'_>) -> Plan {
+        (self.plan)(ctx)
+    }
+
+    /// Whether it has something to do with this configuration.
+    #[must_use]
+    pub fn is_awake(&self, config: &Config) -> bool {
+        match self.facts.wake {
+            Wake::Always => true,
+            Wake::OnKeys => self.facts.keys.iter().any(|key| config.get(key).is_some()),
+        }
+    }
+}
+
+fn plan<M: Module>(ctx: &Context<'_>) -> Plan {
+    match ctx.config.section::<M::Section>(M::FACTS.keys) {
+        Ok(section) => M::plan(section, ctx),
+        Err(problems) => Plan {
+            steps: Vec::new(),
+            problems,
+        },
+    }
+}

@@ -1,0 +1,62 @@
+//! A value that cannot print itself.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+
+/// What stands where a secret would: in plans, logs, errors and `Debug`.
+pub const REDACTED: &str = "‹secret›";
+
+/// User data, a token, a password, a key: readable only through [`Secret::expose`].
+///
+/// There is no `Display` and no `Serialize`, and `Debug` shows [`REDACTED`], so that a secret
+/// reaches a log or a report only by a call that a reviewer can search for.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret<T>(T);
+
+impl<T> Secret<T> {
+    /// Wraps `value`.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself, for the one who needs it.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+
+    /// The value itself, owned.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+
+    /// Another secret made from this one.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Secret<U> {
+        Secret(change(self.0))
+    }
+}
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Secret<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_show_itself() {
+        assert_eq!(
+            format!("{:?}", Some(Secret::new("hunter2"))),
+            "Some(‹secret›)"
+        );
+    }
+}

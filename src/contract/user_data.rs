@@ -1,0 +1,54 @@
+//! User data: what the owner said at launch, as bytes and as parts.
+
+use crate::instance::LaunchIndex;
+use crate::secret::Secret;
+
+/// User data as the cloud gave it, not decoded. Empty when there was none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserData(pub Secret<Vec<u8>>);
+
+impl UserData {
+    /// Wraps the raw bytes.
+    #[must_use]
+    pub const fn new(bytes: Vec<u8>) -> Self {
+        Self(Secret::new(bytes))
+    }
+
+    /// The raw bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
+/// One part of user data after decoding: transfer encodings and compression are undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its file name, or `part-001` by its number; made safe to be one path component.
+    pub name: String,
+    /// 1-based position among all parts, counted before any is left out by its launch index.
+    pub number: usize,
+    /// What it is.
+    pub kind: PartKind,
+    /// For which instance of the launch it is; `None` is for all.
+    pub launch_index: Option<LaunchIndex>,
+    /// The line of the user data at which the body begins, 1-based, where that is known.
+    pub first_line: u32,
+    /// The decoded payload.
+    pub body: Secret<Vec<u8>>,
+}
+
+/// The formats of a part. Source of the names: cloud-init, `cloudinit/handlers/__init__.py`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartKind {
+    /// `#cloud-config`: a YAML mapping.
+    CloudConfig,
+    /// `#!`: run once for each instance.
+    Script,
+    /// `key=value` parameters.
+    Parameters,
+    /// Known by name and not handled: the name of the format.
+    Unsupported(&'static str),
+    /// Nothing that anybody knows: the declared or guessed MIME type.
+    Unknown(String),
+}
