@@ -34,25 +34,35 @@ pub(super) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes that a text says; characters outside of the alphabet are skipped. `None` if the
-/// padding is wrong.
+/// The bytes that a text says up to its padding; characters outside of the alphabet are skipped.
+/// `None` if the padding is missing.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     if !text.is_ascii() {
         return None;
     }
-    let sextet = |digit: u8| ALPHABET.iter().position(|own| *own == digit);
-    let digits: Vec<u8> = text
-        .bytes()
-        .filter_map(sextet)
-        .filter_map(|digit| u8::try_from(digit).ok())
-        .collect();
-    let padding = text.bytes().filter(|b| *b == b'=').count();
+    let mut digits: Vec<u8> = Vec::with_capacity(text.len());
+    let (mut padding, mut ended) = (0, false);
+    for byte in text.bytes() {
+        if byte == b'=' {
+            padding += 1;
+            let filled = digits.len() % 4;
+            if filled >= 2 && filled + padding >= 4 {
+                ended = true;
+                break;
+            }
+        } else if let Some(digit) = ALPHABET.iter().position(|own| *own == byte) {
+            digits.push(u8::try_from(digit).ok()?);
+            padding = 0;
+        }
+    }
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 3);
     for group in digits.chunks(4) {
         match *group {
-            [a, b, c, d] => bytes.extend([(a << 2) | (b >> 4), (b << 4) | (c >> 2), (c << 6) | d]),
-            [a, b, c] if padding >= 1 => bytes.extend([(a << 2) | (b >> 4), (b << 4) | (c >> 2)]),
-            [a, b] if padding >= 2 => bytes.push((a << 2) | (b >> 4)),
+            [a, b, c, d] => {
+                bytes.extend([(a << 2) | (b >> 4), (b << 4) | (c >> 2), (c << 6) | d]);
+            }
+            [a, b, c] if ended => bytes.extend([(a << 2) | (b >> 4), (b << 4) | (c >> 2)]),
+            [a, b] if ended => bytes.push((a << 2) | (b >> 4)),
             _ => return None,
         }
     }

@@ -1,10 +1,11 @@
 //! From the parser's events to one value with places, within limits.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, Span};
+use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, Span};
 
 use crate::place::Place;
 
@@ -23,14 +24,13 @@ pub(super) fn document(
 ) -> Result<Document, YamlError> {
     let mut composer = Composer::new(source, first_line, limits);
     composer.check_characters(text)?;
-    for event in Parser::new_from_str_with_options(text, options(limits)) {
-        let (event, span) = event.map_err(|error| {
-            let place = composer.place_of(error.marker().line(), error.marker().col() + 1);
-            syntax::error(place, error.kind())
-        })?;
+    let (text, dash) = lexical::protect_dashes(text);
+    composer.dash = dash;
+    for event in Parser::new_from_str_with_options(&text, options(limits)) {
+        let (event, span) = event.map_err(|error| composer.syntax_error(&text, &error))?;
         composer.take(event, span)?;
     }
-    composer.check_tabs(text)?;
+    composer.check_tabs(&text)?;
     let value = match composer.root {
         Some(root) => root.into_value()?,
         None => Value::new(Kind::Null, composer.whole),
@@ -44,6 +44,7 @@ pub(super) fn document(
 fn options(limits: &Limits) -> Options {
     granit_parser::options! {
         block_scalar_eof_without_line_feed: true,
+        bom_inside_document_as_content: true,
         emit_anchor_events: true,
         flow_nesting_limit: limits.depth,
         block_nesting_limit: limits.depth,
@@ -61,6 +62,8 @@ struct Composer<'l> {
     nodes: usize,
     documents: usize,
     opaque: Vec<Range<usize>>,
+    /// What stands for a dash, see [`lexical::protect_dashes`].
+    dash: Option<char>,
     warnings: Vec<Warning>,
 }
 
@@ -77,6 +80,7 @@ impl<'l> Composer<'l> {
             nodes: 0,
             documents: 0,
             opaque: Vec::new(),
+            dash: None,
             warnings: Vec::new(),
         }
     }
@@ -97,13 +101,26 @@ impl<'l> Composer<'l> {
     }
 
     fn check_tabs(&self, text: &str) -> Result<(), YamlError> {
-        if !text.contains('\t') {
-            return Ok(());
-        }
-        match lexical::stray_tab(text, &self.opaque) {
-            Some(at) => Err(syntax::tab(self.place_at(text, at))),
+        match self.stray_tab(text) {
+            Some(place) => Err(syntax::tab(place)),
             None => Ok(()),
         }
+    }
+
+    /// A tab before the place where the parser stopped is the likelier cause.
+    fn syntax_error(&self, text: &str, error: &ScanError) -> YamlError {
+        let place = self.place_of(error.marker().line(), error.marker().col() + 1);
+        match self.stray_tab(text) {
+            Some(tab) if (tab.line, tab.column) <= (place.line, place.column) => syntax::tab(tab),
+            _ => syntax::error(place, error.kind()),
+        }
+    }
+
+    fn stray_tab(&self, text: &str) -> Option<Place> {
+        if !text.contains('\t') {
+            return None;
+        }
+        lexical::stray_tab(text, &self.opaque).map(|at| self.place_at(text, at))
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlError> {
@@ -115,7 +132,11 @@ impl<'l> Composer<'l> {
                 if !plain {
                     self.opaque.extend(span.byte_range());
                 }
-                let tag = tag_of(tag.as_deref(), &place)?;
+                let tag = tag_of(tag.as_deref(), || self.tag_place(span, &place))?;
+                let text = match self.dash {
+                    Some(dash) => Cow::Owned(text.replace(dash, "-")),
+                    None => text,
+                };
                 let node = Node::scalar(&text, plain, tag, place)?;
                 self.finish(
                     Weighed {
@@ -127,11 +148,11 @@ impl<'l> Composer<'l> {
                 )
             }
             Event::SequenceStart(_, anchor, tag) => {
-                let tag = tag_of(tag.as_deref(), &place)?;
+                let tag = tag_of(tag.as_deref(), || self.tag_place(span, &place))?;
                 self.open(Frame::list(tag, place, anchor)?)
             }
             Event::MappingStart(_, anchor, tag) => {
-                let tag = tag_of(tag.as_deref(), &place)?;
+                let tag = tag_of(tag.as_deref(), || self.tag_place(span, &place))?;
                 self.open(Frame::mapping(tag, place, anchor)?)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
@@ -139,6 +160,11 @@ impl<'l> Composer<'l> {
             Event::Anchor(_, name) => self.name_anchor(&name, place),
             _ => Ok(()),
         }
+    }
+
+    fn tag_place(&self, span: Span, content: &Place) -> Place {
+        let place = |start: Marker| self.place_of(start.line(), start.col() + 1);
+        span.tag_start().map_or_else(|| content.clone(), place)
     }
 
     fn start_document(&mut self, place: Place) -> Result<(), YamlError> {

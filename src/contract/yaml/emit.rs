@@ -100,6 +100,9 @@ fn scalar(value: &Value, indent: usize, out: &mut String) {
         Kind::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Kind::Int(int) => out.push_str(&int.value.to_string()),
         Kind::Float(float) => out.push_str(&float_text(*float)),
+        Kind::Timestamp(text) if Tag::of_plain(text) != Tag::Timestamp => {
+            out.push_str(&format!("!!timestamp '{text}'"));
+        }
         Kind::BigInt(text) | Kind::Timestamp(text) => out.push_str(text),
         Kind::String(text) => string(text, indent, out),
         Kind::Bytes(bytes) => {

@@ -1,6 +1,7 @@
 //! Rules about characters that hold before any structure is looked at, and that the parser, made
 //! for YAML 1.2, takes more lightly than YAML 1.1 as `PyYAML` reads it.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The byte offset of the first character that may not stand in a YAML text.
@@ -42,6 +43,40 @@ pub(super) fn stray_tab(text: &str, opaque: &[Range<usize>]) -> Option<usize> {
         before = c;
     }
     None
+}
+
+/// Replaces a dash before a comma or bracket, as in `[tar, -xf, -, -C, /]`, by a character that
+/// is not in the text, and gives that character. YAML 1.2 refuses such a dash; to `PyYAML` it is
+/// text, and command lines hold it. Whoever reads a scalar puts the dash back.
+pub(super) fn protect_dashes(text: &str) -> (Cow<'_, str>, Option<char>) {
+    let lone = |at: usize| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + 1..).and_then(|after| after.chars().next());
+        matches!(before, Some(' ' | '[' | '{' | ',' | '\n' | '\r'))
+            && matches!(after, Some(',' | '[' | ']' | '{' | '}'))
+    };
+    let mut dashes = text
+        .match_indices('-')
+        .map(|(at, _)| at)
+        .filter(|at| lone(*at))
+        .peekable();
+    let none = (Cow::Borrowed(text), None);
+    if dashes.peek().is_none() {
+        return none;
+    }
+    // Of the private use area.
+    let Some(free) = ('\u{e000}'..='\u{f8ff}').find(|c| !text.contains(*c)) else {
+        return none;
+    };
+    let mut protected = String::with_capacity(text.len() + 16);
+    let mut written = 0;
+    for at in dashes {
+        protected.push_str(text.get(written..at).unwrap_or_default());
+        protected.push(free);
+        written = at + 1;
+    }
+    protected.push_str(text.get(written..).unwrap_or_default());
+    (Cow::Owned(protected), Some(free))
 }
 
 /// Line and column, both from 1, of a byte offset.

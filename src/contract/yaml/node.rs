@@ -59,7 +59,10 @@ enum Shape {
 }
 
 /// What a tag means, if a safe loader knows it.
-pub(super) fn tag_of(tag: Option<&ParsedTag>, place: &Place) -> Result<Asked, YamlError> {
+pub(super) fn tag_of(
+    tag: Option<&ParsedTag>,
+    place: impl FnOnce() -> Place,
+) -> Result<Asked, YamlError> {
     let Some(tag) = tag else {
         return Ok(Asked::Nothing);
     };
@@ -71,10 +74,8 @@ pub(super) fn tag_of(tag: Option<&ParsedTag>, place: &Place) -> Result<Asked, Ya
     }
     match tag.original().as_str() {
         "!" => Ok(Asked::Plain),
-        other => Err(
-            YamlError::new(place.clone(), format!("unknown tag `{other}`"))
-                .with_hint("put quotes around a value that begins with `!`"),
-        ),
+        other => Err(YamlError::new(place(), format!("unknown tag `{other}`"))
+            .with_hint("put quotes around a value that begins with `!`")),
     }
 }
 
