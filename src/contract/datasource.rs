@@ -8,6 +8,7 @@ use crate::error::ErrorClass;
 use crate::instance::InstanceMetadata;
 use crate::machine::Probe;
 use crate::name::BadName;
+use crate::plan::Problem;
 use crate::user_data::UserData;
 
 /// What a data source may know before the instance is known.
@@ -60,11 +61,16 @@ pub struct Found {
 #[non_exhaustive]
 pub enum SourceError {
     /// A file that must be there is not.
-    #[error("there is no {}", path.display())]
+    #[error("there is no {} ({hint})", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
+        /// What to do about it.
+        hint: &'static str,
     },
+    /// What is written in a file cannot be used.
+    #[error("{0}")]
+    Written(Problem),
     /// A file could not be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -122,7 +128,9 @@ impl SourceError {
     #[must_use]
     pub const fn class(&self) -> ErrorClass {
         match self {
-            Self::Missing { .. } | Self::Settings(_) | Self::Disabled => ErrorClass::Config,
+            Self::Missing { .. } | Self::Written(_) | Self::Settings(_) | Self::Disabled => {
+                ErrorClass::Config
+            },
             Self::Read { .. } => ErrorClass::Machine,
             Self::Deadline { .. }
             | Self::Answer { .. }

@@ -1,0 +1,65 @@
+//! A seed: metadata and user data in a directory of the host, to try firstlight with no cloud.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use contract::datasource::{Datasource, Detection, Found, SourceContext, SourceError};
+
+use crate::layout::{self, Files};
+
+/// The data source of `--seed DIR`: `NoCloud`'s layout in a directory of the host, whatever root
+/// is worked on.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    dir: PathBuf,
+}
+
+impl Seed {
+    /// The seed in `dir`: `meta-data`, and optionally `user-data` and `vendor-data`.
+    #[must_use]
+    pub const fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+}
+
+impl Datasource for Seed {
+    fn name(&self) -> &'static str {
+        "Seed"
+    }
+
+    fn detect(&self, _: &SourceContext<'_>) -> Detection {
+        let file = self.dir.join(layout::META_DATA);
+        if file.exists() {
+            Detection::Yes(format!("{} is there", file.display()))
+        } else {
+            Detection::No(format!("there is no {}", file.display()))
+        }
+    }
+
+    fn fetch(&self, _: &SourceContext<'_>) -> Result<Found, SourceError> {
+        layout::fetch(&self.dir, &HostFiles, "seed")
+    }
+}
+
+struct HostFiles;
+
+impl Files for HostFiles {
+    fn read(&self, path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
+        // A pipe would keep us waiting, and a directory opens well and fails to read.
+        let meta = match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        if !meta.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            ));
+        }
+        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        let mut bytes = Vec::new();
+        File::open(path)?.take(most).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+}
