@@ -5,6 +5,7 @@
 //! table.
 
 mod choice;
+pub mod ec2;
 mod fields;
 mod layout;
 mod nocloud;

@@ -1,0 +1,65 @@
+//! `Ec2`: the instance metadata service of Amazon EC2, and of clouds that speak as it does.
+
+mod identity;
+mod metadata;
+mod settings;
+
+use std::time::Duration;
+
+use contract::config::Config;
+use contract::datasource::{Detection, Found, SourceContext, SourceError};
+use contract::secret::Secret;
+use contract::yaml::Placed;
+
+/// The name in `datasource_list` and of the settings section.
+pub(crate) const NAME: &str = "Ec2";
+
+/// What came of asking for one item: its bytes, or `None` if the service has no such item (404).
+pub type Answer = Result<Option<Secret<Vec<u8>>>, SourceError>;
+
+/// The metadata service, as far as this data source needs it.
+pub trait Service {
+    /// Asks for all items at once, and answers in their order.
+    ///
+    /// An item is a path below the version: `meta-data/instance-id`, `user-data`.
+    fn get_all(&self, items: &[String]) -> Vec<Answer>;
+}
+
+/// How the service is reached.
+#[derive(Debug)]
+pub struct Access {
+    /// Where it is, instead of its link-local addresses.
+    pub urls: Option<Placed<Vec<String>>>,
+    /// The budget of everything together.
+    pub max_wait: Duration,
+    /// The budget of one request.
+    pub timeout: Duration,
+}
+
+/// Whether the service may be asked on this machine, with the evidence. Sends no packet.
+#[must_use]
+pub fn detect(ctx: &SourceContext<'_>) -> Detection {
+    identity::detect(ctx)
+}
+
+/// What the image says about how to reach the service.
+///
+/// # Errors
+/// A setting that is not what it should be, with its place.
+pub fn access(config: &Config) -> Result<Access, SourceError> {
+    let settings = settings::Settings::of(config)?;
+    Ok(Access {
+        urls: settings.metadata_urls,
+        max_wait: settings.max_wait,
+        timeout: settings.timeout,
+    })
+}
+
+/// Everything that the boot needs, in two rounds: all items, then the launch keys.
+///
+/// # Errors
+/// When the instance id or the user data cannot be had: without them nothing may be decided.
+/// What else is missing or odd is a warning.
+pub fn read(service: &dyn Service) -> Result<Found, SourceError> {
+    metadata::read(service)
+}

@@ -1,0 +1,264 @@
+//! From the items of the service to an instance.
+//!
+//! Source: EC2 User Guide, "Instance metadata categories", "Instance identity documents".
+
+use std::collections::HashMap;
+
+use contract::datasource::{Found, SourceError};
+use contract::error::chain;
+use contract::instance::{InstanceMetadata, LaunchIndex};
+use contract::name::InstanceId;
+use contract::user_data::UserData;
+use serde_json::{Map, Value, json};
+
+use super::Service;
+use crate::fields;
+
+const INSTANCE_ID: &str = "meta-data/instance-id";
+const LOCAL_HOSTNAME: &str = "meta-data/local-hostname";
+const LAUNCH_INDEX: &str = "meta-data/ami-launch-index";
+const LOCAL_IPV4: &str = "meta-data/local-ipv4";
+const ZONE: &str = "meta-data/placement/availability-zone";
+const REGION: &str = "meta-data/placement/region";
+const RESERVATION_ID: &str = "meta-data/reservation-id";
+const DOMAIN: &str = "meta-data/services/domain";
+const PARTITION: &str = "meta-data/services/partition";
+const PUBLIC_KEYS: &str = "meta-data/public-keys/";
+const DOCUMENT: &str = "dynamic/instance-identity/document";
+const USER_DATA: &str = "user-data";
+
+/// What the boot needs and what people most often ask for.
+const ITEMS: [&str; 16] = [
+    INSTANCE_ID,
+    LOCAL_HOSTNAME,
+    LAUNCH_INDEX,
+    LOCAL_IPV4,
+    ZONE,
+    REGION,
+    RESERVATION_ID,
+    DOMAIN,
+    PARTITION,
+    PUBLIC_KEYS,
+    DOCUMENT,
+    USER_DATA,
+    "meta-data/ami-id",
+    "meta-data/hostname",
+    "meta-data/instance-type",
+    "meta-data/mac",
+];
+
+/// How many launch keys are asked for at most; a launch has one, an import a few.
+const MOST_KEYS: usize = 16;
+
+/// Larger answers than this are no metadata.
+const ITEM_LIMIT: usize = 64 << 10;
+
+pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
+    let mut answers = Answers::ask(service, &ITEMS.map(str::to_owned));
+    let user_data = answers
+        .take(USER_DATA)?
+        .map(UserData::new)
+        .unwrap_or_default();
+    let document = answers.document();
+    let said = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
+
+    let instance_id = match said("instanceId") {
+        Some(id) => id,
+        None => answers.need(INSTANCE_ID)?,
+    };
+    let id: InstanceId = instance_id.parse().map_err(|source| SourceError::Name {
+        item: INSTANCE_ID.into(),
+        source,
+    })?;
+    let mut metadata = InstanceMetadata::new(id, "ec2");
+    // Cutting the letter off a zone's name gives the region, but not in a Local Zone.
+    metadata.region = said("region").or_else(|| answers.text(REGION));
+    metadata.availability_zone = answers.text(ZONE).or_else(|| said("availabilityZone"));
+    metadata.partition = answers.text(PARTITION);
+    metadata.service_domain = answers.text(DOMAIN);
+    metadata.reservation_id = answers.text(RESERVATION_ID);
+    metadata.local_hostname = answers.parsed(LOCAL_HOSTNAME, fields::hostname);
+    metadata.launch_index = answers.parsed(LAUNCH_INDEX, str::parse::<LaunchIndex>);
+    metadata.addresses = answers.parsed(LOCAL_IPV4, str::parse).into_iter().collect();
+
+    let listed = answers.text(PUBLIC_KEYS).unwrap_or_default();
+    let items: Vec<String> = listed
+        .lines()
+        .filter_map(key_item)
+        .take(MOST_KEYS)
+        .collect();
+    let mut keys = Answers::ask(service, &items);
+    for item in &items {
+        if let Some(text) = keys.text(item) {
+            let lines = &mut metadata.public_keys;
+            fields::public_keys(&text, item, lines, &mut answers.warnings);
+        }
+    }
+    answers.warnings.append(&mut keys.warnings);
+    // The others are for whoever asks with `query`.
+    for item in ITEMS {
+        answers.text(item);
+    }
+    answers.texts.remove(PUBLIC_KEYS);
+    answers.texts.extend(keys.texts);
+    metadata.rest = tree(&answers.texts, document);
+    Ok(Found {
+        metadata,
+        user_data,
+        vendor_data: None,
+        warnings: answers.warnings,
+    })
+}
+
+/// The item of a line of the listing: `0=my-key` is `public-keys/0/openssh-key`.
+fn key_item(line: &str) -> Option<String> {
+    let number: u32 = line.split('=').next()?.trim().parse().ok()?;
+    Some(format!("{PUBLIC_KEYS}{number}/openssh-key"))
+}
+
+struct Answers {
+    bytes: HashMap<String, super::Answer>,
+    texts: HashMap<String, String>,
+    warnings: Vec<String>,
+}
+
+impl Answers {
+    fn ask(service: &dyn Service, items: &[String]) -> Self {
+        let answers = if items.is_empty() {
+            Vec::new()
+        } else {
+            service.get_all(items)
+        };
+        let bytes = items.iter().cloned().zip(answers).collect();
+        Self {
+            bytes,
+            texts: HashMap::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The bytes of an item without which nothing may be decided, if it is there.
+    fn take(&mut self, item: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        let unanswered = || SourceError::Answer {
+            item: item.to_owned(),
+            reason: "was not answered".to_owned(),
+        };
+        let answer = self.bytes.remove(item).ok_or_else(unanswered)??;
+        Ok(answer.map(contract::secret::Secret::into_inner))
+    }
+
+    /// A text that must be there.
+    fn need(&mut self, item: &str) -> Result<String, SourceError> {
+        if let Some(text) = self.texts.get(item) {
+            return Ok(text.clone());
+        }
+        let bytes = self.take(item)?;
+        let text = bytes.ok_or_else(|| SourceError::Answer {
+            item: item.to_owned(),
+            reason: "is not there".to_owned(),
+        })?;
+        let text = plain(&text).map_err(|reason| SourceError::Answer {
+            item: item.to_owned(),
+            reason,
+        })?;
+        self.texts.insert(item.to_owned(), text.clone());
+        Ok(text)
+    }
+
+    /// A text that may be missing; one that cannot be had is warned of.
+    fn text(&mut self, item: &str) -> Option<String> {
+        if let Some(text) = self.texts.get(item) {
+            return Some(text.clone());
+        }
+        if !self.bytes.contains_key(item) {
+            return None;
+        }
+        match self.take(item) {
+            Ok(bytes) => match plain(&bytes?) {
+                Ok(text) => {
+                    self.texts.insert(item.to_owned(), text.clone());
+                    Some(text)
+                }
+                Err(reason) => {
+                    self.warnings
+                        .push(format!("{item} {reason}; it is ignored"));
+                    None
+                }
+            },
+            Err(error) => {
+                self.warnings.push(chain(&error));
+                None
+            }
+        }
+    }
+
+    fn parsed<T, E: std::fmt::Display>(
+        &mut self,
+        item: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(item)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.warnings
+                    .push(format!("{item}: {error}; it is ignored"));
+                None
+            }
+        }
+    }
+
+    /// The identity document, an empty object if it cannot be read.
+    fn document(&mut self) -> Value {
+        let parsed = self.parsed(DOCUMENT, |text| serde_json::from_str::<Value>(text));
+        self.texts.remove(DOCUMENT);
+        parsed.filter(Value::is_object).unwrap_or_else(|| json!({}))
+    }
+}
+
+/// An answer as text, without the blanks around it.
+fn plain(bytes: &[u8]) -> Result<String, String> {
+    if bytes.len() > ITEM_LIMIT {
+        return Err(format!("is larger than {} KiB", ITEM_LIMIT >> 10));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(_) => Err("is not UTF-8 text".to_owned()),
+    }
+}
+
+/// `{"meta-data": {...}, "dynamic": {...}}` by the items' paths.
+fn tree(texts: &HashMap<String, String>, document: Value) -> Value {
+    let mut root = Map::new();
+    let mut items: Vec<_> = texts.iter().collect();
+    items.sort();
+    for (item, text) in items {
+        let mut steps: Vec<&str> = item.split('/').collect();
+        let Some(leaf) = steps.pop() else { continue };
+        let folder = steps.iter().try_fold(&mut root, |folder, step| {
+            folder
+                .entry(*step)
+                .or_insert_with(|| json!({}))
+                .as_object_mut()
+        });
+        if let Some(folder) = folder {
+            let lines: Vec<&str> = text.lines().collect();
+            folder.insert(
+                leaf.to_owned(),
+                if lines.len() > 1 {
+                    json!(lines)
+                } else {
+                    json!(text)
+                },
+            );
+        }
+    }
+    root.insert(
+        "dynamic".to_owned(),
+        json!({"instance-identity": {"document": document}}),
+    );
+    Value::Object(root)
+}
+
+#[cfg(test)]
+mod tests;
