@@ -63,3 +63,39 @@ impl Files for HostFiles {
         Ok(Some(bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contract::testing::{FakeMachine, config};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_of_the_host_is_read_and_what_is_no_file_in_it_refused() {
+        let name = format!("firstlight-seed-{}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(dir.join("user-data")).unwrap();
+        let (probe, config) = (FakeMachine::default(), config(""));
+        let ctx = SourceContext {
+            probe: &probe,
+            config: &config,
+        };
+        let seed = Seed::new(dir.clone());
+
+        assert!(matches!(seed.detect(&ctx), Detection::No(_)));
+        assert!(matches!(seed.fetch(&ctx), Err(SourceError::Missing { .. })));
+
+        fs::write(dir.join("meta-data"), "instance-id: i-one\n").unwrap();
+        assert!(matches!(seed.detect(&ctx), Detection::Yes(_)));
+        let error = seed.fetch(&ctx).unwrap_err();
+        assert!(error.to_string().ends_with("/user-data"), "{error}");
+
+        fs::remove_dir(dir.join("user-data")).unwrap();
+        fs::write(dir.join("user-data"), "bucket=acme-site").unwrap();
+        let found = seed.fetch(&ctx).unwrap();
+        assert_eq!(found.metadata.instance_id.as_str(), "i-one");
+        assert_eq!(found.metadata.platform, "seed");
+        assert_eq!(found.user_data.bytes(), b"bucket=acme-site");
+        fs::remove_dir_all(dir).unwrap();
+    }
+}
