@@ -1,0 +1,3 @@
+//! Everything that speaks to a network.
+
+pub mod s3;
