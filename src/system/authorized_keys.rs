@@ -1,17 +1,24 @@
 //! A user's authorized_keys file (sshd(8)): keys are added to it, and none is taken away.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
-use contract::effect::{AuthorizedKeysSpec, Mode};
+use contract::effect::{self, AuthorizedKeysSpec};
 use contract::error::EffectError;
-use contract::machine::{Change, NotDone, Probe};
+use contract::machine::{Change, FileKind, NotDone};
 use contract::name::key_body;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, fstat};
 
-use crate::files::{self, Ids};
-use crate::host::Host;
+use crate::files::{self, Ids, Spot};
+use crate::host::{Host, kind_of};
 
 /// Where the file is in a home directory.
 pub(crate) const FILE: &str = ".ssh/authorized_keys";
+/// More than any such file needs.
+const SIZE_LIMIT: i64 = 16 * 1024 * 1024;
 
 /// Adds the keys to the user's file; a line with the same key is replaced where it stands.
 pub(crate) fn apply(host: &Host, spec: &AuthorizedKeysSpec) -> Result<Change, EffectError> {
@@ -26,29 +33,36 @@ pub(crate) fn apply(host: &Host, spec: &AuthorizedKeysSpec) -> Result<Change, Ef
         return Ok(Change::NotDone(NotDone::NeedsRoot));
     }
     let spot = files::in_home(host, &account, Path::new(FILE), 0o700)?;
-    let old = match crate::root::stat(&spot.dir, &spot.name) {
-        Ok(None) => Vec::new(),
-        Ok(Some(found)) if crate::host::kind_of(&found) == contract::machine::FileKind::File => {
-            let path = PathBuf::from(&account.home).join(FILE);
-            let read = host.read(&path);
-            read.map_err(|source| EffectError::Read { path, source })?
-                .unwrap_or_default()
-        }
-        Ok(Some(_)) => {
-            return Err(EffectError::Refused {
-                path: spot.path,
-                reason: "it is not a regular file; remove it".into(),
-            });
-        }
-        Err(source) => {
-            return Err(EffectError::Read {
-                path: spot.path,
-                source,
-            });
-        }
-    };
+    let old = read(&spot)?;
     let ids = Ids::Known(account.uid, account.gid);
-    files::write(host, &spot, &merge(&old, spec), Mode::PRIVATE, ids)
+    files::write(host, &spot, &merge(&old, spec), effect::Mode::PRIVATE, ids)
+}
+
+/// The file as it is now, opened without following a link: its user may swap it meanwhile.
+fn read(spot: &Spot) -> Result<Vec<u8>, EffectError> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let refused = || EffectError::Refused {
+        path: spot.path.clone(),
+        reason: "it is not a regular file; remove it".into(),
+    };
+    let failed = |source: io::Error| EffectError::Read {
+        path: spot.path.clone(),
+        source,
+    };
+    let fd = match openat(&spot.dir, spot.name.as_os_str(), flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(Errno::ENOENT) => return Ok(Vec::new()),
+        Err(Errno::ELOOP | Errno::ENXIO) => return Err(refused()),
+        Err(error) => return Err(failed(error.into())),
+    };
+    let found = fstat(&fd).map_err(|error| failed(error.into()))?;
+    if kind_of(&found) != FileKind::File || found.st_size > SIZE_LIMIT {
+        return Err(refused());
+    }
+    let mut bytes = Vec::new();
+    let read = File::from(fd).read_to_end(&mut bytes);
+    read.map_err(failed)?;
+    Ok(bytes)
 }
 
 /// The file's bytes with the keys in it.

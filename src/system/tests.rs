@@ -125,7 +125,7 @@ fn a_link_inside_the_root_is_followed_and_stays() {
 }
 
 #[test]
-fn a_full_or_unwritable_place_leaves_nothing_behind() {
+fn an_unwritable_place_is_an_error() {
     let host = Host::new(Path::new("/")).unwrap();
     let error = host
         .apply(&Effect::file("/proc/firstlight", "x"))
