@@ -1,1 +1,71 @@
-//! modules
+//! What is wanted on this machine: pure planners, one file a theme, in the order of the boot.
+//!
+//! A module turns its section of the configuration and the facts of the instance into effects. It
+//! sees the machine only through `Context::probe` and changes nothing.
+
+use contract::module::Entry;
+
+mod content;
+mod default_user;
+mod election;
+mod hostname;
+mod hosts;
+mod scripts;
+mod ssh_keys;
+mod users;
+
+/// Every module, in the order in which the boot runs them.
+///
+/// Where cloud-init has a module of the name, the order is that of its `config/cloud.cfg.tmpl`.
+pub const TABLE: &[Entry] = &[
+    // identity
+    Entry::of::<hostname::SetHostname>(),
+    Entry::of::<hostname::UpdateHostname>(),
+    Entry::of::<hosts::UpdateEtcHosts>(),
+    Entry::of::<users::UsersGroups>(),
+    Entry::of::<ssh_keys::Ssh>(),
+    Entry::of::<election::Election>(),
+    // config
+    Entry::of::<scripts::Runcmd>(),
+    Entry::of::<content::Content>(),
+    Entry::of::<election::ElectionUnits>(),
+    // final
+    Entry::of::<content::ContentDeferred>(),
+    Entry::of::<scripts::ScriptsUser>(),
+    Entry::of::<election::ElectionRun>(),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_is_that_of_cloud_init_where_it_has_the_module() {
+        let cloud_init = [
+            "set_hostname",
+            "update_hostname",
+            "update_etc_hosts",
+            "users_groups",
+            "ssh",
+            "runcmd",
+            "scripts_user",
+        ];
+        let ours = TABLE.iter().map(|entry| entry.facts.name);
+        assert!(ours.filter(|name| cloud_init.contains(name)).eq(cloud_init));
+    }
+
+    #[test]
+    fn names_are_unique_and_stages_follow_each_other() {
+        for pair in TABLE.windows(2) {
+            assert!(
+                pair[0].facts.stage <= pair[1].facts.stage,
+                "{}",
+                pair[1].facts.name
+            );
+        }
+        let mut names: Vec<_> = TABLE.iter().map(|entry| entry.facts.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), TABLE.len());
+    }
+}

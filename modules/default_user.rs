@@ -1,0 +1,79 @@
+//! The account that an image's users log in with.
+
+use std::path::Path;
+
+use contract::machine::Probe;
+use contract::name::UserName;
+use contract::yaml::Value;
+use serde::Deserialize;
+
+/// `system_info:` of the image's configuration, as far as it is about the default user.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SystemInfo {
+    #[serde(default)]
+    pub(crate) default_user: Option<DefaultUser>,
+}
+
+/// `system_info.default_user`. Source: cloud-init, `config/cloud.cfg.tmpl`.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct DefaultUser {
+    pub(crate) name: Option<UserName>,
+    pub(crate) gecos: Option<String>,
+    /// A list, or one string with commas.
+    pub(crate) groups: Option<Value>,
+    pub(crate) shell: Option<String>,
+    /// A rule, or a list of rules, of sudoers(5).
+    pub(crate) sudo: Option<Value>,
+    pub(crate) lock_passwd: Option<bool>,
+}
+
+/// The default user's name: what the image says, else what its distribution is known for.
+///
+/// Source of the names: cloud-init, `config/cloud.cfg.tmpl`; EC2 User Guide, "Default usernames".
+pub(crate) fn name(info: Option<&SystemInfo>, probe: &dyn Probe) -> Option<UserName> {
+    let given = info
+        .and_then(|info| info.default_user.as_ref())
+        .and_then(|user| user.name.clone());
+    given.or_else(|| distribution_name(probe).parse().ok())
+}
+
+fn distribution_name(probe: &dyn Probe) -> &'static str {
+    let text = probe
+        .read(Path::new("/etc/os-release"))
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let id = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ID="))
+        .unwrap_or("");
+    match id.trim_matches(['"', '\'']) {
+        "amzn" | "rhel" => "ec2-user",
+        "debian" => "debian",
+        "ubuntu" => "ubuntu",
+        "fedora" => "fedora",
+        "centos" => "centos",
+        "rocky" => "rocky",
+        "almalinux" => "almalinux",
+        "alpine" => "alpine",
+        "sles" | "opensuse-leap" => "ec2-user",
+        _ => "cloud-user",
+    }
+}
+
+/// Words of a list, or of a string with commas.
+pub(crate) fn words(value: &Value) -> Vec<String> {
+    match (value.as_str(), value.as_list()) {
+        (Some(text), _) => text
+            .split(',')
+            .map(|word| word.trim().to_owned())
+            .filter(|word| !word.is_empty())
+            .collect(),
+        (None, Some(list)) => list
+            .iter()
+            .filter_map(|item| item.as_str().map(str::to_owned))
+            .collect(),
+        (None, None) => Vec::new(),
+    }
+}

@@ -1,0 +1,202 @@
+//! The owner's own code: scripts of the user data, and `runcmd`.
+//!
+//! Source: cloud-init, `cloudinit/config/cc_runcmd.py`, `cc_scripts_user.py` and
+//! `cloudinit/util.py` (`shellify`): runcmd is one script of /bin/sh, run with the other scripts in
+//! the order of their names; a failing line does not end it.
+
+use std::path::PathBuf;
+
+use contract::effect::{CommandSpec, Effect, Mode, Program};
+use contract::module::{Context, Facts, Frequency, Module, NoKeys, Stage, Wake};
+use contract::plan::{Plan, Problem, Step};
+use contract::secret::Secret;
+use contract::yaml::{Kind, Value};
+use serde::Deserialize;
+
+const RUNCMD: &str = "runcmd";
+
+/// Writes runcmd's script.
+pub(crate) struct Runcmd;
+
+/// Runs all scripts, each once.
+pub(crate) struct ScriptsUser;
+
+/// `runcmd:`, a list of lines and of lists of words.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Section {
+    runcmd: Option<Value>,
+}
+
+impl Module for Runcmd {
+    const FACTS: Facts = Facts {
+        name: "runcmd",
+        summary: "write the script of `runcmd`, which scripts_user runs",
+        stage: Stage::Config,
+        frequency: Frequency::Instance,
+        wake: Wake::OnKeys,
+        keys: &[RUNCMD],
+    };
+    type Section = Section;
+
+    fn plan(want: Section, ctx: &Context<'_>) -> Plan {
+        let Some(items) = want.runcmd else {
+            return Plan::nothing();
+        };
+        match shellify(&items) {
+            Ok(text) => {
+                let script = Secret::new(text.into_bytes());
+                Step::new(RUNCMD, [write(RUNCMD, script, ctx)]).into()
+            }
+            Err(problem) => Plan::problem(problem),
+        }
+    }
+}
+
+impl Module for ScriptsUser {
+    const FACTS: Facts = Facts {
+        name: "scripts_user",
+        summary: "run the scripts of the user data, then runcmd, each once",
+        stage: Stage::Final,
+        frequency: Frequency::Instance,
+        wake: Wake::Always,
+        keys: &[],
+    };
+    type Section = NoKeys;
+
+    fn plan(_: NoKeys, ctx: &Context<'_>) -> Plan {
+        let mut scripts: Vec<(String, Secret<Vec<u8>>)> = ctx
+            .scripts
+            .iter()
+            .map(|part| (part.name.clone(), part.body.clone()))
+            .collect();
+        // runcmd's own problems are told by the module that writes it.
+        if let Some(text) = ctx
+            .config
+            .get(RUNCMD)
+            .and_then(|items| shellify(items).ok())
+        {
+            scripts.push((RUNCMD.to_owned(), Secret::new(text.into_bytes())));
+        }
+        scripts.sort_by(|a, b| a.0.cmp(&b.0));
+        scripts.dedup_by(|later, earlier| later.0 == earlier.0);
+        scripts
+            .into_iter()
+            .map(|(name, body)| step(name, body, ctx))
+            .collect()
+    }
+}
+
+fn step(name: String, body: Secret<Vec<u8>>, ctx: &Context<'_>) -> Step {
+    let command = CommandSpec {
+        label: name.clone(),
+        program: Program::Script(path(&name, ctx)),
+        env: Vec::new(),
+        timeout: None,
+    };
+    let file = write(&name, body.clone(), ctx);
+    let mut step = Step::new(name, [file, Effect::Run(command)]);
+    step.inputs = body;
+    step
+}
+
+fn path(name: &str, ctx: &Context<'_>) -> PathBuf {
+    ctx.instance_dir.join("scripts").join(name)
+}
+
+fn write(name: &str, body: Secret<Vec<u8>>, ctx: &Context<'_>) -> Effect {
+    Effect::secret_file(path(name, ctx), body, Mode::PRIVATE_EXEC)
+}
+
+/// One script of all items: a text is a line as it is, a list is a line of quoted words.
+fn shellify(items: &Value) -> Result<String, Problem> {
+    let wrong = |value: &Value, what: &str| {
+        let message = format!(
+            "runcmd: expected {what}, found {}; nothing of runcmd is run",
+            value.kind.name()
+        );
+        Problem::error(Some(value.place.clone()), message)
+    };
+    let Some(list) = items.as_list() else {
+        return Err(wrong(items, "a list of commands"));
+    };
+    let mut text = String::from("#!/bin/sh\n");
+    for item in list {
+        match &item.kind {
+            Kind::String(line) => text.push_str(line),
+            Kind::List(words) => {
+                let quoted = |word: &Value| {
+                    let text = word.to_text().ok_or_else(|| wrong(word, "a word"))?;
+                    Ok(quote(&text))
+                };
+                let words: Result<Vec<String>, Problem> = words.iter().map(quoted).collect();
+                text.push_str(&words?.join(" "));
+            }
+            Kind::Null => continue,
+            _ => return Err(wrong(item, "a line or a list of words")),
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::testing::{Setting, config};
+    use contract::user_data::{Part, PartKind};
+
+    use super::*;
+
+    #[test]
+    fn runcmd_is_one_script_of_the_shell() {
+        #[rustfmt::skip]
+        let table = [
+            ("runcmd: [ls -l, echo $HOME]",                     "#!/bin/sh\nls -l\necho $HOME\n"),
+            ("runcmd: [[echo, \"it's\", 3]]",                   "#!/bin/sh\n'echo' 'it'\\''s' '3'\n"),
+            ("runcmd: [null, ls]",                              "#!/bin/sh\nls\n"),
+        ];
+        for (text, script) in table {
+            let config = config(text);
+            assert_eq!(
+                shellify(config.get("runcmd").unwrap()).unwrap(),
+                script,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_item_that_is_no_command_stops_all_of_runcmd() {
+        let plan = Setting::default().plan::<Runcmd>("runcmd:\n  - ls\n  - false\n");
+        assert!(plan.steps.is_empty());
+        let said = plan.problems[0].to_string();
+        assert!(
+            said.starts_with("test:3:5: runcmd: expected a line or a list of words"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn scripts_run_in_the_order_of_their_names_and_runcmd_is_one_of_them() {
+        let part = |number: usize, name: &str| Part {
+            name: name.into(),
+            number,
+            kind: PartKind::Script,
+            launch_index: None,
+            first_line: 1,
+            body: Secret::new(b"#!/bin/sh\n".to_vec()),
+        };
+        let scripts = vec![part(1, "zeta.sh"), part(2, "part-002"), part(3, "part-003")];
+        let plan = Setting {
+            scripts,
+            ..Setting::default()
+        }
+        .plan::<ScriptsUser>("runcmd: [ls]");
+        let names: Vec<_> = plan.steps.iter().map(|step| step.name.as_str()).collect();
+        assert_eq!(names, ["part-002", "part-003", "runcmd", "zeta.sh"]);
+        assert!(plan.steps.iter().all(Step::runs_code));
+    }
+}
