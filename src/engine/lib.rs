@@ -1,1 +1,18 @@
-//! engine
+//! From bytes to a prepared boot, and through it: user data becomes a configuration, semaphores
+//! tell what is due, the runner performs it and the report tells what happened.
+//!
+//! The machine is seen and changed only through [`contract::machine`].
+
+pub mod image;
+mod merge;
+mod perform;
+mod prepare;
+pub mod report_file;
+pub mod runner;
+pub mod semaphore;
+pub mod settings;
+pub mod store;
+mod template;
+mod user_data;
+
+pub use prepare::{PartRow, Prepared, prepare};

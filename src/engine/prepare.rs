@@ -1,0 +1,264 @@
+//! From what the image and the cloud say to what shall be done.
+
+use contract::config::Config;
+use contract::instance::{InstanceMetadata, LaunchIndex};
+use contract::params::Params;
+use contract::place::Place;
+use contract::plan::Problem;
+use contract::user_data::{Part, PartKind, UserData};
+use contract::yaml::{self, Kind, Limits, Mapping};
+
+use crate::image::Image;
+use crate::settings::Settings;
+use crate::user_data::params::Selected;
+use crate::{merge, template, user_data};
+
+/// Everything that a boot is planned from.
+#[derive(Debug, Clone, Default)]
+pub struct Prepared {
+    /// What was asked for, from all sources.
+    pub config: Config,
+    /// The launch parameters that concern this instance.
+    pub params: Params,
+    /// The scripts that concern this instance, in their order.
+    pub scripts: Vec<Part>,
+    /// Every part of the user data and what became of it.
+    pub parts: Vec<PartRow>,
+    /// What is wrong with user data and templates; never quotes a value.
+    pub problems: Vec<Problem>,
+}
+
+/// One part of the user data, for a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartRow {
+    /// Its name.
+    pub name: String,
+    /// Its format: `cloud-config`, `script`, `parameters`, or another's name.
+    pub kind: String,
+    /// Bytes after decoding.
+    pub size: usize,
+    /// For which instance of the launch it is.
+    pub launch_index: Option<LaunchIndex>,
+    /// What became of it: `used`, `for another launch index`, `ignored: ...`.
+    pub decision: String,
+}
+
+/// Makes of image, metadata, user data and vendor data what a boot is planned from. User data
+/// wins over vendor data, and that over the image.
+#[must_use]
+pub fn prepare(
+    image: &Image,
+    settings: &Settings,
+    metadata: &InstanceMetadata,
+    user_data: &UserData,
+    vendor_data: Option<&UserData>,
+) -> Prepared {
+    let allowed = image
+        .config
+        .get("allow_userdata")
+        .and_then(yaml::Value::as_bool)
+        != Some(false);
+    let mut reader = Reader {
+        settings,
+        index: metadata.launch_index,
+        out: Prepared::default(),
+    };
+    let mut user = Mapping::new();
+    if allowed {
+        user = reader.read(user_data, "user-data");
+    } else if !user_data.bytes().is_empty() {
+        let place = image.config.place("allow_userdata").cloned();
+        let message = "user data is ignored: `allow_userdata` is false";
+        reader.out.problems.push(Problem::warning(place, message));
+    }
+    let mut root = image.config.root().clone();
+    if let Some(vendor_data) = vendor_data.filter(|_| vendor_is_wanted(&user)) {
+        merge::sources(&mut root, reader.read_vendor(vendor_data));
+    }
+    merge::sources(&mut root, user);
+    let mut prepared = reader.out;
+    prepared.config = template::render(root, metadata, &prepared.params);
+    prepared
+}
+
+/// Source: cloud-init, `cloudinit/stages.py`: user data may switch vendor data off.
+fn vendor_is_wanted(user: &Mapping) -> bool {
+    let enabled = user
+        .get("vendor_data")
+        .and_then(|section| section.get("enabled")?.as_bool());
+    enabled != Some(false)
+}
+
+struct Reader<'a> {
+    settings: &'a Settings,
+    index: Option<LaunchIndex>,
+    out: Prepared,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, data: &UserData, what: &str) -> Mapping {
+        let (parts, problems) = user_data::parts(data, what, &self.settings.parameters);
+        self.out.problems.extend(problems);
+        let mut config = Mapping::new();
+        for part in parts {
+            let mut row = PartRow {
+                name: part.name.clone(),
+                kind: kind_name(&part.kind).to_owned(),
+                size: part.body.expose().len(),
+                launch_index: part.launch_index,
+                decision: String::new(),
+            };
+            row.decision = self.take(part, &mut row.launch_index, &mut config);
+            self.out.parts.push(row);
+        }
+        config
+    }
+
+    /// Launch indexes do not filter vendor data, and its scripts and parameters are not taken.
+    fn read_vendor(&mut self, data: &UserData) -> Mapping {
+        let (parts, problems) = user_data::parts(data, "vendor-data", &self.settings.parameters);
+        self.out.problems.extend(problems);
+        let mut config = Mapping::new();
+        for part in parts {
+            let place = Some(Place::whole(format!("vendor-data/{}", part.name)));
+            if part.kind == PartKind::CloudConfig {
+                if let Some(own) = self.parse(&part, &format!("vendor-data/{}", part.name)) {
+                    merge::parts(&mut config, own);
+                }
+            } else {
+                let message = format!("vendor part ignored: {}", kind_name(&part.kind));
+                self.out.problems.push(Problem::warning(place, message));
+            }
+        }
+        config
+    }
+
+    fn take(
+        &mut self,
+        part: Part,
+        index: &mut Option<LaunchIndex>,
+        config: &mut Mapping,
+    ) -> String {
+        let own = match part.kind {
+            PartKind::CloudConfig => {
+                let Some(mut own) = self.parse(&part, &part.name) else {
+                    return "ignored: not a YAML mapping".to_owned();
+                };
+                let payload = own.remove("launch-index").and_then(|value| value.as_int());
+                let payload = payload.and_then(|index| u32::try_from(index).ok());
+                *index = index.or(payload.map(LaunchIndex));
+                Some(own)
+            }
+            _ => None,
+        };
+        if let (Some(wanted), Some(ours)) = (*index, self.index)
+            && wanted != ours
+        {
+            return "for another launch index".to_owned();
+        }
+        let place = Some(Place::whole(part.name.as_str()));
+        match part.kind {
+            PartKind::CloudConfig => merge::parts(config, own.unwrap_or_default()),
+            PartKind::Script => self.out.scripts.push(part),
+            PartKind::Parameters => return self.parameters(&part),
+            PartKind::Unsupported(format) => {
+                let message = format!("part ignored: format `{format}` is not supported");
+                self.out.problems.push(Problem::warning(place, message));
+                return format!("ignored: {format} is not supported");
+            }
+            PartKind::Unknown(mime) => {
+                let message = format!("part ignored: nobody handles type `{mime}`");
+                let hint = "begin it with `#cloud-config` or `#!`, or write `key=value` lines";
+                self.out
+                    .problems
+                    .push(Problem::warning(place, message).hint(hint));
+                return "ignored: unknown format".to_owned();
+            }
+        }
+        "used".to_owned()
+    }
+
+    fn parameters(&mut self, part: &Part) -> String {
+        let text = String::from_utf8_lossy(part.body.expose());
+        let select = self.settings.parameters.select.as_ref();
+        match user_data::params::select(&text, self.index, select) {
+            Selected::Text(text) => {
+                user_data::params::read(text, &mut self.out.params);
+                "used".to_owned()
+            }
+            Selected::Nothing => "no field for this launch index".to_owned(),
+            Selected::Beyond(fields) => {
+                let message = format!(
+                    "launch index {} takes no parameters: there are only {fields} fields",
+                    self.index.map_or(0, |index| index.0)
+                );
+                let place = Some(Place::whole(part.name.as_str()));
+                self.out.problems.push(Problem::warning(place, message));
+                "no field for this launch index".to_owned()
+            }
+        }
+    }
+
+    fn parse(&mut self, part: &Part, source: &str) -> Option<Mapping> {
+        let whole = || Some(Place::whole(source));
+        let Ok(text) = std::str::from_utf8(part.body.expose()) else {
+            self.out
+                .problems
+                .push(Problem::warning(whole(), "part ignored: not UTF-8"));
+            return None;
+        };
+        match yaml::parse_at(text, source, part.first_line.max(1), &Limits::default()) {
+            Ok(document) => {
+                let odd = document.warnings.into_iter();
+                self.out
+                    .problems
+                    .extend(odd.map(|odd| Problem::warning(Some(odd.place), odd.message)));
+                let place = document.value.place.clone();
+                let Kind::Map(map) = document.value.kind else {
+                    let found = document.value.kind.name();
+                    let message = format!("part ignored: expected a mapping, found {found}");
+                    self.out
+                        .problems
+                        .push(Problem::warning(Some(place), message));
+                    return None;
+                };
+                Some(self.without_merge_keys(map))
+            }
+            Err(error) => {
+                let message = format!("part ignored: {}", error.message);
+                let problem = Problem::warning(Some(error.place), message);
+                self.out.problems.push(Problem {
+                    hint: error.hint,
+                    ..problem
+                });
+                None
+            }
+        }
+    }
+
+    fn without_merge_keys(&mut self, mut map: Mapping) -> Mapping {
+        for key in ["merge_how", "merge_type"] {
+            if let Some(value) = map.remove(key) {
+                let message =
+                    format!("`{key}` is not applied: top-level keys replace earlier ones");
+                self.out
+                    .problems
+                    .push(Problem::warning(Some(value.place), message));
+            }
+        }
+        map
+    }
+}
+
+fn kind_name(kind: &PartKind) -> &str {
+    match kind {
+        PartKind::CloudConfig => "cloud-config",
+        PartKind::Script => "script",
+        PartKind::Parameters => "parameters",
+        PartKind::Unsupported(format) => format,
+        PartKind::Unknown(mime) => mime,
+    }
+}
+
+#[cfg(test)]
+mod tests;

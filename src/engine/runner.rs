@@ -1,0 +1,358 @@
+//! Performs the plans of modules, with a durable record around what must not happen twice.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use contract::error::{EffectError, chain};
+use contract::machine::Machine;
+use contract::module::{Context, Entry, Frequency, Stage};
+use contract::plan::{Plan, Problem, Severity, Step};
+use contract::report::{ModuleReport, Outcome, ProblemReport, StageReport, StepReport};
+use contract::yaml;
+
+use crate::perform::{self, Performed};
+use crate::semaphore::{Record, Semaphores, Verdict, now, verdict};
+
+/// Runs modules on a machine. The run lock is held by the caller.
+pub struct Runner<'a> {
+    /// What is changed.
+    pub machine: &'a dyn Machine,
+    /// What the modules may know.
+    pub context: &'a Context<'a>,
+    /// What was done before.
+    pub semaphores: &'a mut Semaphores,
+    /// Whether to do again what was done before.
+    pub force: bool,
+    /// Whether nothing is to be written: the machine is a dry run then.
+    pub dry: bool,
+    /// The kernel's boot id.
+    pub boot_id: &'a str,
+    /// Whether code that was interrupted is run again.
+    pub on_interrupt_rerun: bool,
+    /// Told of every module when it is over.
+    pub observer: &'a mut dyn FnMut(&ModuleReport),
+}
+
+/// Records that wait for the stage's end.
+type Deferred = Vec<(Frequency, String, Record)>;
+
+impl Runner<'_> {
+    /// Runs those of `entries` that belong to `stage` and have something to do.
+    pub fn stage(&mut self, stage: Stage, entries: &[Entry]) -> StageReport {
+        let started = unix_time();
+        let mut deferred = Deferred::new();
+        let mut modules = Vec::new();
+        for entry in entries.iter().filter(|entry| entry.facts.stage == stage) {
+            if entry.is_awake(self.context.config) {
+                let report = self.perform(entry, &mut deferred);
+                (self.observer)(&report);
+                modules.push(report);
+            }
+        }
+        self.write(deferred);
+        StageReport {
+            stage,
+            started,
+            finished: Some(unix_time()),
+            modules,
+        }
+    }
+
+    /// Runs one module, whether one of its keys is given or not.
+    pub fn module(&mut self, entry: &Entry) -> ModuleReport {
+        let mut deferred = Deferred::new();
+        let report = self.perform(entry, &mut deferred);
+        (self.observer)(&report);
+        self.write(deferred);
+        report
+    }
+
+    fn perform(&mut self, entry: &Entry, deferred: &mut Deferred) -> ModuleReport {
+        let begun = Instant::now();
+        let name = entry.facts.name;
+        let mut report = ModuleReport {
+            name: name.to_owned(),
+            outcome: Outcome::Unchanged,
+            duration_us: 0,
+            steps: Vec::new(),
+            problems: Vec::new(),
+        };
+        let record = self
+            .semaphores
+            .due(name, entry.facts.frequency, self.boot_id);
+        let skipped = match verdict(record, false, self.on_interrupt_rerun) {
+            _ if self.force => None,
+            Verdict::DoneBefore => Some("done before".to_owned()),
+            Verdict::FailedBefore => Some(failed_before(name)),
+            _ => None,
+        };
+        if let Some(why) = skipped {
+            report.outcome = Outcome::Skipped(why);
+        } else {
+            // A bug costs one module, not the boot.
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                let plan = entry.plan(self.context);
+                self.plan(entry, plan, &mut report, deferred);
+            }));
+            if ran.is_err() {
+                let bug = Problem::error(None, format!("firstlight's module `{name}` panicked"));
+                report.problems.push(ProblemReport::from(&bug));
+                report.outcome = Outcome::Failed;
+                let failed = Record::Failed { at: now() };
+                deferred.push((entry.facts.frequency, name.to_owned(), failed));
+            }
+        }
+        report.duration_us = micros(begun);
+        report
+    }
+
+    fn plan(
+        &mut self,
+        entry: &Entry,
+        plan: Plan,
+        report: &mut ModuleReport,
+        deferred: &mut Deferred,
+    ) {
+        report.problems = plan.problems.iter().map(ProblemReport::from).collect();
+        let mut stopped = None;
+        for step in &plan.steps {
+            let begun = Instant::now();
+            let mut performed = if step.runs_code() {
+                self.code(entry, step, &mut stopped, report)
+            } else {
+                self.idempotent(entry, step, deferred)
+            };
+            performed.report.duration_us = micros(begun);
+            report.steps.push(performed.report);
+        }
+        report.outcome = outcome(report);
+        if let Some(record) = self.closing(entry, report) {
+            deferred.push((entry.facts.frequency, entry.facts.name.to_owned(), record));
+        }
+    }
+
+    /// The module's own record: none while something of it is still to do.
+    fn closing(&self, entry: &Entry, report: &ModuleReport) -> Option<Record> {
+        let at = now();
+        if report.outcome == Outcome::Failed {
+            return Some(Record::Failed { at });
+        }
+        let is_done = |step: &StepReport| match &step.outcome {
+            Outcome::Changed | Outcome::Unchanged => true,
+            Outcome::Skipped(why) => why == DONE_BEFORE,
+            _ => false,
+        };
+        let digest = || {
+            let section = self.context.config.subset(entry.facts.keys);
+            self.semaphores
+                .digest(&[yaml::to_string(&section).as_bytes()])
+        };
+        report.steps.iter().all(is_done).then(|| Record::Done {
+            at,
+            digest: digest(),
+        })
+    }
+
+    fn idempotent(&mut self, entry: &Entry, step: &Step, deferred: &mut Deferred) -> Performed {
+        let frequency = entry.facts.frequency;
+        let name = format!("{}/{}", entry.facts.name, step.name);
+        let record = self.semaphores.due(&name, frequency, self.boot_id);
+        let again = matches!(record, Record::Started { .. });
+        let follows = !step.on_change.is_empty();
+        // Else a power cut between a change and what follows it would lose what follows.
+        if follows && !self.dry && !again {
+            let started = Record::Started { at: now() };
+            if let Err(error) = self.note(frequency, &name, started) {
+                return perform::failed(step, &error);
+            }
+        }
+        let performed = perform::step(self.machine, step, again);
+        if follows && !performed.ended_by_shutdown {
+            let record = match performed.report.outcome {
+                Outcome::Failed => Record::Failed { at: now() },
+                Outcome::Skipped(_) => Record::Absent,
+                _ => Record::Done {
+                    at: now(),
+                    digest: self.digest(step),
+                },
+            };
+            deferred.push((frequency, name, record));
+        }
+        performed
+    }
+
+    /// A step that runs code is begun at most once: the record that it was begun is durable
+    /// before it, and that it is done only after what it did.
+    fn code(
+        &mut self,
+        entry: &Entry,
+        step: &Step,
+        stopped: &mut Option<String>,
+        report: &mut ModuleReport,
+    ) -> Performed {
+        let (module, frequency) = (entry.facts.name, entry.facts.frequency);
+        let name = format!("{module}/{}", step.name);
+        let record = self.semaphores.due(&name, frequency, self.boot_id).clone();
+        let verdict = match verdict(&record, true, self.on_interrupt_rerun) {
+            _ if self.force => Verdict::Run,
+            verdict => verdict,
+        };
+        let again = format!("run it with `firstlight run {module} --force`");
+        match verdict {
+            Verdict::DoneBefore => {
+                return perform::left(step, Outcome::Skipped(DONE_BEFORE.to_owned()));
+            }
+            Verdict::FailedBefore => {
+                return perform::left(step, Outcome::Skipped(failed_before(module)));
+            }
+            Verdict::WasInterrupted => {
+                if matches!(record, Record::Started { .. }) && !self.dry {
+                    let noted = Record::Interrupted { at: now() };
+                    if let Err(error) = self.note(frequency, &name, noted) {
+                        tracing::error!("cannot note the interruption: {}", chain(&error));
+                    }
+                }
+                *stopped = Some(format!("`{}` was interrupted", step.name));
+                let why = format!("it was begun and did not end; {again}");
+                return perform::left(step, Outcome::Interrupted(why));
+            }
+            Verdict::WasEndedByShutdown => {
+                *stopped = Some(format!("`{}` was ended by a shutdown", step.name));
+                return perform::left(
+                    step,
+                    Outcome::Skipped(format!("ended by a shutdown; {again}")),
+                );
+            }
+            Verdict::Run | Verdict::RunAgain => {}
+        }
+        if let Some(why) = stopped {
+            let message = format!("`{}` does not run because {why}", step.name);
+            let problem = Problem::warning(None, &message).hint(again.as_str());
+            report.problems.push(ProblemReport::from(&problem));
+            return perform::left(
+                step,
+                Outcome::Skipped(format!("not run because {why}; {again}")),
+            );
+        }
+        let performed = self.run(frequency, &name, step, verdict == Verdict::RunAgain);
+        if performed.ended_by_shutdown {
+            *stopped = Some(format!("`{}` was ended by a shutdown", step.name));
+        }
+        performed
+    }
+
+    fn run(&mut self, frequency: Frequency, name: &str, step: &Step, again: bool) -> Performed {
+        if self.dry {
+            return perform::step(self.machine, step, again);
+        }
+        let started = Record::Started { at: now() };
+        let noted = self
+            .machine
+            .settle()
+            .and_then(|()| self.note(frequency, name, started));
+        if let Err(error) = noted {
+            return perform::failed(step, &error);
+        }
+        let performed = perform::step(self.machine, step, again);
+        let at = now();
+        let record = match performed.report.outcome {
+            _ if performed.ended_by_shutdown => Record::EndedByShutdown { at },
+            Outcome::Failed => Record::Failed { at },
+            Outcome::Skipped(_) => Record::Absent,
+            _ => Record::Done {
+                at,
+                digest: self.digest(step),
+            },
+        };
+        let noted = self
+            .machine
+            .settle()
+            .and_then(|()| self.note(frequency, name, record));
+        if let Err(error) = noted {
+            tracing::error!("cannot note the end of {name}: {}", chain(&error));
+        }
+        performed
+    }
+
+    fn digest(&self, step: &Step) -> Option<String> {
+        self.semaphores.digest(&[step.inputs.expose()])
+    }
+
+    fn note(
+        &mut self,
+        frequency: Frequency,
+        name: &str,
+        record: Record,
+    ) -> Result<(), EffectError> {
+        let records = vec![(name.to_owned(), record)];
+        self.semaphores
+            .note(self.machine, frequency, self.boot_id, records)
+    }
+
+    /// First everything that was done, then the records of it: one append each journal.
+    fn write(&mut self, deferred: Deferred) {
+        if self.dry || deferred.is_empty() {
+            return;
+        }
+        if let Err(error) = self.machine.settle() {
+            tracing::error!("nothing is recorded as done: {}", chain(&error));
+            return;
+        }
+        for frequency in [Frequency::Always, Frequency::Instance, Frequency::Once] {
+            let own = deferred.iter().filter(|(own, ..)| *own == frequency);
+            let records: Vec<(String, Record)> = own
+                .map(|(_, name, record)| (name.clone(), record.clone()))
+                .collect();
+            if records.is_empty() {
+                continue;
+            }
+            let noted = self
+                .semaphores
+                .note(self.machine, frequency, self.boot_id, records);
+            if let Err(error) = noted {
+                tracing::error!("cannot record what is done: {}", chain(&error));
+            }
+        }
+    }
+}
+
+const DONE_BEFORE: &str = "done before";
+
+fn failed_before(module: &str) -> String {
+    format!("failed before; run it again with `firstlight run {module} --force`")
+}
+
+/// The worst that happened to a step, or else the most that happened.
+fn outcome(report: &ModuleReport) -> Outcome {
+    let all = || report.steps.iter().map(|step| &step.outcome);
+    let nothing_but_errors = report.steps.is_empty()
+        && report
+            .problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error);
+    if nothing_but_errors || all().any(|outcome| *outcome == Outcome::Failed) {
+        return Outcome::Failed;
+    }
+    let interrupted = all().find(|outcome| matches!(outcome, Outcome::Interrupted(_)));
+    let changed =
+        || all().find(|outcome| matches!(outcome, Outcome::Changed | Outcome::WouldChange));
+    let unchanged = || all().find(|outcome| matches!(outcome, Outcome::Unchanged));
+    let best = interrupted
+        .or_else(changed)
+        .or_else(unchanged)
+        .or_else(|| all().next());
+    best.cloned().unwrap_or(Outcome::Unchanged)
+}
+
+fn micros(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+fn unix_time() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |time| time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests;

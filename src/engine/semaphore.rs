@@ -1,0 +1,317 @@
+//! Semaphores: what was begun, done or tried before, and what is due therefore.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use contract::error::EffectError;
+use contract::machine::{Machine, Probe};
+use contract::module::Frequency;
+use contract::place::Place;
+use contract::plan::Problem;
+use contract::secret::Secret;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::store::StoreError;
+
+/// The version of a journal's lines.
+const FORMAT: u32 = 1;
+const ONCE: &str = "/var/lib/firstlight/once/journal";
+const BOOT: &str = "/run/firstlight/journal";
+
+/// What is remembered of a module or a step. `at` is Unix time in seconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum Record {
+    /// Nothing, or it was reset.
+    #[default]
+    Absent,
+    /// It was begun. Whoever holds the run lock and reads this knows that it did not end.
+    Started {
+        /// When.
+        at: u64,
+    },
+    /// It is done.
+    Done {
+        /// When.
+        at: u64,
+        /// Keyed digest of its inputs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
+    },
+    /// It was tried and did not take hold.
+    Failed {
+        /// When.
+        at: u64,
+    },
+    /// It was begun, did not end, and a later boot noted that.
+    Interrupted {
+        /// When that was noted.
+        at: u64,
+    },
+    /// The machine went down while it ran, which a script may have asked for.
+    EndedByShutdown {
+        /// When.
+        at: u64,
+    },
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "not done",
+            Self::Started { .. } => "started",
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::Interrupted { .. } => "interrupted",
+            Self::EndedByShutdown { .. } => "ended by shutdown",
+        })
+    }
+}
+
+/// What to do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is due.
+    Run,
+    /// It was begun and did not end; doing it again is harmless, or was asked for.
+    RunAgain,
+    /// It is done.
+    DoneBefore,
+    /// It failed, and is tried again only by hand.
+    FailedBefore,
+    /// It was begun, did not end, and must not be begun twice.
+    WasInterrupted,
+    /// The machine's shutdown ended it, and it must not be begun twice.
+    WasEndedByShutdown,
+}
+
+/// What a record means for something that runs code or not, when interrupted code is to be run
+/// again (`rerun`) or not. Every state that a crash can leave behind has a row.
+#[must_use]
+pub const fn verdict(record: &Record, runs_code: bool, rerun: bool) -> Verdict {
+    match (record, runs_code) {
+        (Record::Absent, _) => Verdict::Run,
+        (Record::Done { .. }, _) => Verdict::DoneBefore,
+        (Record::Failed { .. }, _) => Verdict::FailedBefore,
+        (Record::Started { .. } | Record::Interrupted { .. }, true) if !rerun => {
+            Verdict::WasInterrupted
+        }
+        // Also under `rerun`: a script that reboots would do so forever.
+        (Record::EndedByShutdown { .. }, true) => Verdict::WasEndedByShutdown,
+        _ => Verdict::RunAgain,
+    }
+}
+
+/// One line of a journal.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    v: u32,
+    name: String,
+    boot: String,
+    #[serde(flatten)]
+    record: Record,
+}
+
+/// The semaphores of an instance, of this boot, and of the machine's whole life.
+#[derive(Debug, Default)]
+pub struct Semaphores {
+    records: BTreeMap<String, Known>,
+    instance_journal: PathBuf,
+    torn: Vec<PathBuf>,
+    key: Option<Secret<Vec<u8>>>,
+    problems: Vec<Problem>,
+}
+
+#[derive(Debug)]
+struct Known {
+    record: Record,
+    boot: String,
+    journal: PathBuf,
+}
+
+impl Semaphores {
+    /// Reads the journals; `dir` is the instance's directory. A line that nobody understands is
+    /// kept and is a problem.
+    ///
+    /// # Errors
+    /// When a journal is there and cannot be read.
+    pub fn load(probe: &dyn Probe, dir: &Path) -> Result<Self, StoreError> {
+        let mut all = Self {
+            instance_journal: dir.join("journal"),
+            ..Self::default()
+        };
+        let key = crate::store::read(probe, &dir.join("key"))?;
+        all.key = key.map(Secret::new);
+        for path in [
+            PathBuf::from(ONCE),
+            all.instance_journal.clone(),
+            PathBuf::from(BOOT),
+        ] {
+            if let Some(bytes) = crate::store::read(probe, &path)? {
+                all.replay(&path, &bytes);
+            }
+        }
+        Ok(all)
+    }
+
+    fn replay(&mut self, path: &Path, bytes: &[u8]) {
+        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
+            self.torn.push(path.to_owned());
+        }
+        let lines = bytes.split(|byte| *byte == b'\n').zip(1u32..);
+        for (line, number) in lines.filter(|(line, _)| !line.is_empty()) {
+            match serde_json::from_slice::<Line>(line) {
+                Ok(line) if line.v == FORMAT => {
+                    let known = Known {
+                        record: line.record,
+                        boot: line.boot,
+                        journal: path.to_owned(),
+                    };
+                    self.records.insert(line.name, known);
+                }
+                _ => {
+                    let place = Place::new(path.display().to_string(), number, 1);
+                    let message = "a record that cannot be read is left as it is";
+                    self.problems.push(Problem::warning(Some(place), message));
+                }
+            }
+        }
+    }
+
+    /// What was odd about the journals.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// What is remembered of a module (`users`) or step (`scripts_user/part-001`).
+    #[must_use]
+    pub fn get(&self, name: &str) -> &Record {
+        self.records
+            .get(name)
+            .map_or(&Record::Absent, |known| &known.record)
+    }
+
+    /// The same for something of this frequency: of what is done at every boot only this boot's
+    /// records count.
+    #[must_use]
+    pub fn due(&self, name: &str, frequency: Frequency, boot_id: &str) -> &Record {
+        let known = self.records.get(name);
+        let counts = |known: &&Known| frequency != Frequency::Always || known.boot == boot_id;
+        known
+            .filter(counts)
+            .map_or(&Record::Absent, |known| &known.record)
+    }
+
+    /// Everything that is remembered, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Record)> {
+        let there = self
+            .records
+            .iter()
+            .filter(|(_, known)| known.record != Record::Absent);
+        there.map(|(name, known)| (name.as_str(), &known.record))
+    }
+
+    /// Forgets these names, durably.
+    ///
+    /// # Errors
+    /// When the journal could not be written.
+    pub fn reset(&mut self, machine: &dyn Machine, names: &[String]) -> Result<(), EffectError> {
+        let mut by_journal: BTreeMap<PathBuf, Vec<(String, Record)>> = BTreeMap::new();
+        for name in names {
+            if let Some(known) = self.records.get(name) {
+                let entry = by_journal.entry(known.journal.clone()).or_default();
+                entry.push((name.clone(), Record::Absent));
+            }
+        }
+        for (journal, records) in by_journal {
+            self.append(machine, &journal, "", records, true)?;
+        }
+        Ok(())
+    }
+
+    /// Notes records of one frequency with one append.
+    pub(crate) fn note(
+        &mut self,
+        machine: &dyn Machine,
+        frequency: Frequency,
+        boot_id: &str,
+        records: Vec<(String, Record)>,
+    ) -> Result<(), EffectError> {
+        let journal = match frequency {
+            Frequency::Always => PathBuf::from(BOOT),
+            Frequency::Instance => self.instance_journal.clone(),
+            Frequency::Once => PathBuf::from(ONCE),
+        };
+        self.append(
+            machine,
+            &journal,
+            boot_id,
+            records,
+            frequency != Frequency::Always,
+        )
+    }
+
+    fn append(
+        &mut self,
+        machine: &dyn Machine,
+        journal: &Path,
+        boot_id: &str,
+        records: Vec<(String, Record)>,
+        durable: bool,
+    ) -> Result<(), EffectError> {
+        // A line that a power cut tore apart must not swallow the next one.
+        let mut bytes = if self.torn.iter().any(|path| path == journal) {
+            vec![b'\n']
+        } else {
+            vec![]
+        };
+        for (name, record) in &records {
+            let line = Line {
+                v: FORMAT,
+                name: name.clone(),
+                boot: boot_id.to_owned(),
+                record: record.clone(),
+            };
+            bytes.extend(serde_json::to_vec(&line).unwrap_or_default());
+            bytes.push(b'\n');
+        }
+        machine.append(journal, &bytes, durable)?;
+        self.torn.retain(|path| path != journal);
+        for (name, record) in records {
+            let known = Known {
+                record,
+                boot: boot_id.to_owned(),
+                journal: journal.to_owned(),
+            };
+            self.records.insert(name, known);
+        }
+        Ok(())
+    }
+
+    /// HMAC-SHA-256 of inputs under the instance's key, in hexadecimal: a plain hash of a secret
+    /// would let it be guessed.
+    pub(crate) fn digest(&self, inputs: &[&[u8]]) -> Option<String> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_ref()?.expose()).ok()?;
+        for input in inputs {
+            mac.update(&input.len().to_le_bytes());
+            mac.update(input);
+        }
+        let bytes = mac.finalize().into_bytes();
+        Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// Unix time in seconds.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
+}
+
+#[cfg(test)]
+mod tests;

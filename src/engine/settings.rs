@@ -1,0 +1,270 @@
+//! The image's top-level key `firstlight`: how firstlight itself behaves.
+
+use std::time::Duration;
+
+use contract::config::Config;
+use contract::place::Place;
+use contract::plan::Problem;
+use contract::yaml::Value;
+
+/// How firstlight itself behaves on this image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    gate_budget: Duration,
+    script_timeout: Option<Duration>,
+    on_interrupt_rerun: bool,
+    /// How `key=value` parameters are read.
+    pub parameters: Parameters,
+}
+
+/// How `key=value` parameters are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameters {
+    /// Whether text without any known header may be parameters.
+    pub enabled: bool,
+    /// What separates the fields of different instances of one launch, if they are separated.
+    pub select: Option<Select>,
+}
+
+/// How one instance of a launch finds its field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Select {
+    /// What separates the fields: `|`.
+    pub delimiter: String,
+    /// The launch index that takes the first field.
+    pub first_index: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            gate_budget: Duration::from_mins(1),
+            script_timeout: None,
+            on_interrupt_rerun: false,
+            parameters: Parameters {
+                enabled: true,
+                select: None,
+            },
+        }
+    }
+}
+
+impl Settings {
+    /// The settings of an image; what cannot be read keeps its default and is a problem.
+    #[must_use]
+    pub fn of(config: &Config) -> (Self, Vec<Problem>) {
+        let mut settings = Self::default();
+        let mut reader = Reader::default();
+        if let Some(section) = config.get("firstlight") {
+            settings.read(section, &mut reader);
+        }
+        (settings, reader.problems)
+    }
+
+    /// How long logins wait for this boot at most. Default 60 s.
+    #[must_use]
+    pub const fn gate_budget(&self) -> Duration {
+        self.gate_budget
+    }
+
+    /// How long a script of the user may take; `None` is as long as it takes, the default.
+    #[must_use]
+    pub const fn script_timeout(&self) -> Option<Duration> {
+        self.script_timeout
+    }
+
+    /// Whether code that was interrupted is run again. Default no.
+    #[must_use]
+    pub const fn reruns_interrupted(&self) -> bool {
+        self.on_interrupt_rerun
+    }
+
+    fn read(&mut self, section: &Value, reader: &mut Reader) {
+        let known = ["gate_budget", "script_timeout", "user_data", "on_interrupt"];
+        for (key, value) in reader.pairs(section, "firstlight", &known) {
+            match key {
+                "gate_budget" => match duration(value) {
+                    Some(Some(budget)) => self.gate_budget = budget,
+                    _ => reader.wrong(value, "firstlight.gate_budget", "seconds such as `60s`"),
+                },
+                "script_timeout" => match duration(value) {
+                    Some(timeout) => self.script_timeout = timeout,
+                    None => {
+                        let wanted = "seconds such as `600s`, or `infinity`";
+                        reader.wrong(value, "firstlight.script_timeout", wanted);
+                    }
+                },
+                "on_interrupt" => match value.as_str() {
+                    Some("rerun") => self.on_interrupt_rerun = true,
+                    Some("skip") => self.on_interrupt_rerun = false,
+                    _ => reader.wrong(value, "firstlight.on_interrupt", "`skip` or `rerun`"),
+                },
+                _ => {
+                    for (_, value) in reader.pairs(value, "firstlight.user_data", &["parameters"]) {
+                        self.parameters.read(value, reader);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Parameters {
+    fn read(&mut self, section: &Value, reader: &mut Reader) {
+        let path = "firstlight.user_data.parameters";
+        for (key, value) in reader.pairs(section, path, &["format", "select_by_launch_index"]) {
+            if key == "format" {
+                match value.as_str() {
+                    Some("auto" | "key-value") => self.enabled = true,
+                    Some("none") => self.enabled = false,
+                    _ => reader.wrong(
+                        value,
+                        &format!("{path}.format"),
+                        "`auto`, `key-value` or `none`",
+                    ),
+                }
+                continue;
+            }
+            let path = format!("{path}.select_by_launch_index");
+            let mut select = Select {
+                delimiter: "|".to_owned(),
+                first_index: 1,
+            };
+            for (key, value) in reader.pairs(value, &path, &["delimiter", "first_index"]) {
+                match (key, value.as_str(), value.as_int().map(u32::try_from)) {
+                    ("delimiter", Some(text), _) if !text.is_empty() => {
+                        text.clone_into(&mut select.delimiter);
+                    }
+                    ("first_index", _, Some(Ok(index))) => select.first_index = index,
+                    ("delimiter", ..) => reader.wrong(value, &format!("{path}.delimiter"), "text"),
+                    _ => reader.wrong(value, &format!("{path}.first_index"), "a number from 0"),
+                }
+            }
+            self.select = Some(select);
+        }
+    }
+}
+
+/// Seconds as a number, `60s`, `5m`, `1h`; `Some(None)` is `infinity`.
+fn duration(value: &Value) -> Option<Option<Duration>> {
+    let text = value.to_text()?;
+    if text == "infinity" {
+        return Some(None);
+    }
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match text.get(digits.len()..)? {
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    let seconds = digits.parse::<u64>().ok()?.checked_mul(factor)?;
+    Some(Some(Duration::from_secs(seconds)))
+}
+
+#[derive(Default)]
+struct Reader {
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    /// The pairs with a known key; others are warnings.
+    fn pairs<'v>(
+        &mut self,
+        section: &'v Value,
+        path: &str,
+        known: &[&str],
+    ) -> Vec<(&'v str, &'v Value)> {
+        if section.is_null() {
+            return Vec::new();
+        }
+        let Some(map) = section.as_map() else {
+            self.wrong(section, path, "a mapping");
+            return Vec::new();
+        };
+        let mut pairs = Vec::new();
+        for (key, value) in map.iter() {
+            match key.as_str() {
+                Some(name) if known.contains(&name) => pairs.push((name, value)),
+                name => self.unknown(&key.place, path, name.unwrap_or("?"), known),
+            }
+        }
+        pairs
+    }
+
+    fn unknown(&mut self, place: &Place, path: &str, name: &str, known: &[&str]) {
+        let problem = Problem::warning(Some(place.clone()), format!("unknown key `{path}.{name}`"));
+        let near = known.iter().min_by_key(|known| distance(name, known));
+        self.problems.push(match near {
+            Some(near) if distance(name, near) <= 3 => {
+                problem.hint(format!("did you mean `{near}`?"))
+            }
+            _ => problem.hint(format!("known are `{}`", known.join("`, `"))),
+        });
+    }
+
+    fn wrong(&mut self, value: &Value, path: &str, wanted: &str) {
+        let message = format!("{path}: expected {wanted}; the default stays");
+        self.problems
+            .push(Problem::warning(Some(value.place.clone()), message));
+    }
+}
+
+/// Levenshtein's distance, in characters.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (index, own) in left.chars().enumerate() {
+        let mut above_left = index;
+        let mut before = index + 1;
+        for (cell, other) in row.iter_mut().skip(1).zip(&right) {
+            let cost = above_left + usize::from(own != *other);
+            above_left = *cell;
+            *cell = cost.min(above_left + 1).min(before + 1);
+            before = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = index + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::testing::config;
+
+    use super::*;
+
+    #[test]
+    fn durations_are_seconds_or_have_a_unit() {
+        for (text, want) in [("90", 90), ("90s", 90), ("5m", 300), ("1h", 3600)] {
+            let (settings, problems) =
+                Settings::of(&config(&format!("firstlight: {{gate_budget: {text}}}")));
+            assert_eq!(settings.gate_budget(), Duration::from_secs(want), "{text}");
+            assert!(problems.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_a_warning_that_suggests_the_nearest_one() {
+        let (settings, problems) = Settings::of(&config("firstlight: {gate_bugdet: 5s}"));
+        assert_eq!(settings, Settings::default());
+        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            text,
+            ["test:1:14: unknown key `firstlight.gate_bugdet` (did you mean `gate_budget`?)"]
+        );
+    }
+
+    #[test]
+    fn selection_by_launch_index_has_the_guides_defaults() {
+        let text = "firstlight: {user_data: {parameters: {select_by_launch_index: {}}}}";
+        let (settings, _) = Settings::of(&config(text));
+        let select = Select {
+            delimiter: "|".into(),
+            first_index: 1,
+        };
+        assert_eq!(settings.parameters.select, Some(select));
+    }
+}
