@@ -70,7 +70,7 @@ fn useradd(user: &UserSpec) -> Vec<String> {
         "--gid",
         user.primary_group.as_ref().map(ToString::to_string),
     );
-    let groups: Vec<&str> = user.groups.iter().map(|group| group.as_str()).collect();
+    let groups: Vec<&str> = user.groups.iter().map(contract::name::UserName::as_str).collect();
     option("--groups", (!groups.is_empty()).then(|| groups.join(",")));
     option("--shell", user.shell.as_ref().map(path));
     option("--uid", user.uid.map(|uid| uid.to_string()));
