@@ -1,1 +1,100 @@
+use contract::testing::{FakeMachine, instance};
 
+use super::*;
+
+fn prepared(image: &str, index: u32, data: &str) -> Prepared {
+    let image = crate::image::load(&FakeMachine::with(&[(
+        "/etc/firstlight/config.yaml",
+        image,
+    )]));
+    let (settings, _) = Settings::of(&image.config);
+    let mut metadata = instance();
+    metadata.launch_index = Some(LaunchIndex(index));
+    prepare(
+        &image,
+        &settings,
+        &metadata,
+        &UserData::new(data.into()),
+        None,
+    )
+}
+
+fn message(parts: &[&str]) -> String {
+    let mut text = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n".to_owned();
+    for part in parts {
+        text.push_str(&format!("--B\nContent-Type: text/plain\n\n{part}\n"));
+    }
+    text + "--B--\n"
+}
+
+#[test]
+fn a_later_part_replaces_a_key_whole_and_the_user_wins_over_the_image_key_by_key() {
+    let parts = ["#cloud-config\nn: {a: 1}\nk: 1", "#cloud-config\nn: {b: 2}"];
+    let prepared = prepared("n: {c: 3, b: 3}\n", 0, &message(&parts));
+    let number = |key: &str| prepared.config.get("n").and_then(|n| n.get(key)?.as_int());
+    assert_eq!(
+        (number("a"), number("b"), number("c")),
+        (None, Some(2), Some(3))
+    );
+    assert!(prepared.config.get("k").is_some());
+}
+
+#[test]
+fn a_bad_part_is_a_warning_without_its_values_and_the_others_count() {
+    let parts = [
+        "#cloud-config\npassword: [hunter2",
+        "#cloud-config\n- hunter2",
+        "#cloud-config\nk: 1",
+    ];
+    let prepared = prepared("", 0, &message(&parts));
+    assert!(prepared.config.get("k").is_some());
+    assert_eq!(prepared.problems.len(), 2, "{:?}", prepared.problems);
+    for problem in &prepared.problems {
+        assert_eq!(problem.severity, contract::plan::Severity::Warning);
+        assert!(!problem.to_string().contains("hunter2"), "{problem}");
+        assert!(problem.to_string().starts_with("part-00"), "{problem}");
+    }
+}
+
+#[test]
+fn a_part_for_another_launch_index_is_left_out_and_keeps_its_number() {
+    let parts = [
+        "#cloud-config\nlaunch-index: 1\na: 1",
+        "#cloud-config\nb: 1",
+        "#!/bin/sh",
+    ];
+    let prepared = prepared("", 0, &message(&parts));
+    assert!(prepared.config.get("a").is_none());
+    assert!(prepared.config.get("b").is_some());
+    let decisions: Vec<&str> = prepared
+        .parts
+        .iter()
+        .map(|row| row.decision.as_str())
+        .collect();
+    assert_eq!(decisions, ["for another launch index", "used", "used"]);
+    assert_eq!(prepared.scripts[0].name, "part-003");
+}
+
+#[test]
+fn a_customers_parameters_fill_the_images_templates() {
+    let image = "content: [{source: 's3://{{ params.bucket }}/site/'}]\n";
+    let config = prepared(image, 0, "bucket=acme-site").config;
+    let source = config
+        .get("content")
+        .and_then(|c| c.as_list()?.first()?.get("source"));
+    assert_eq!(
+        source.and_then(|text| text.as_str()),
+        Some("s3://acme-site/site/")
+    );
+}
+
+#[test]
+fn an_index_beyond_the_fields_takes_none_and_is_warned() {
+    let image = "firstlight: {user_data: {parameters: {select_by_launch_index: {}}}}";
+    let rows = [(0, None, 0), (2, Some("5min"), 0), (3, None, 1)];
+    for (index, every, warnings) in rows {
+        let prepared = prepared(image, index, "every=1min | every=5min");
+        assert_eq!(prepared.params.get("every"), every, "{index}");
+        assert_eq!(prepared.problems.len(), warnings, "{index}");
+    }
+}
