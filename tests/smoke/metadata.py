@@ -1,4 +1,4 @@
-"""Writes the metadata tree of the smoke boot, in the shape that lab-imds reads.
+"""Writes the metadata tree of the smoke boot, in the shape that imds.py reads.
 
 Usage: metadata.py INSTANCE_ID NAME PUBLIC_KEY_FILE < USER_DATA
 """
