@@ -1,2 +1,14 @@
-//! firstlight
-fn main() {}
+//! firstlight: turns one generic machine image into this particular machine.
+
+mod boot;
+mod cli;
+mod image_tree;
+mod log;
+mod notify;
+mod session;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -130,7 +130,7 @@ impl SourceError {
         match self {
             Self::Missing { .. } | Self::Written(_) | Self::Settings(_) | Self::Disabled => {
                 ErrorClass::Config
-            },
+            }
             Self::Read { .. } => ErrorClass::Machine,
             Self::Deadline { .. }
             | Self::Answer { .. }

@@ -1,184 +1,88 @@
 //! The one place that starts processes.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use contract::effect::{CommandSpec, Program};
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::{Gid, Pid, fchown};
 
 use crate::host::Host;
 
-/// Where a child looks for programs. Source: cloud-init, `cloudinit/cmd/main.py` runs with
-/// systemd's default path (systemd.exec(5)).
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// Where the output of user code goes, 0640.
+/// Where the output of every child goes.
 const OUTPUT_LOG: &str = "/var/log/firstlight-output.log";
+/// Our own tools end long before; a hanging one must not hold the boot.
+const TOOL_TIMEOUT: Duration = Duration::from_secs(120);
+/// What is passed on of one child's output.
+const ECHO_LIMIT: u64 = 1024 * 1024;
 
-/// signal(7)
-const SIGTERM: i32 = 15;
+/// How a command fared that did not fail.
+pub(crate) enum Ran {
+    /// It ended with exit code 0, after this time.
+    Done { took: Duration },
+    /// It could not be run here.
+    NotDone(NotDone),
+}
 
-/// How often a child with a time limit is looked at.
-const POLL: Duration = Duration::from_millis(20);
-
-/// What the tools of the system said at most, in bytes, when they failed.
-const TAIL: usize = 300;
-
-/// Runs what user data or the image asked for, its output appended to the output log.
+/// Runs somebody's code.
 pub(crate) fn run(host: &Host, spec: &CommandSpec) -> Result<Change, EffectError> {
-    let argv = argv(&spec.program);
-    if let Some(why) = cannot_run(host, host, &spec.program) {
-        return Ok(Change::NotDone(why));
-    }
-    let mut command = child(host, &argv);
-    command.envs(spec.env.iter().map(|(name, value)| (name, value)));
-    let log = open_log(host);
-    let output = |log: &Option<File>| match log.as_ref().and_then(|log| log.try_clone().ok()) {
-        Some(log) => Stdio::from(log),
-        None => Stdio::inherit(),
+    let argv = match &spec.program {
+        Program::Argv(argv) => argv.clone(),
+        Program::Shell(line) => vec!["/bin/sh".into(), "-c".into(), line.clone()],
+        Program::Script(path) => vec![path.display().to_string()],
     };
-    command
-        .stdout(output(&log))
-        .stderr(output(&log))
-        .process_group(0);
-    let start = |source| EffectError::Start {
-        program: spec.label.clone(),
+    let script = matches!(spec.program, Program::Script(_));
+    match spawn(host, &argv, script, &spec.label, &spec.env, spec.timeout)? {
+        Ran::Done { took } => Ok(Change::Made {
+            note: Some(format!("exit 0 in {:.1} s", took.as_secs_f64())),
+        }),
+        Ran::NotDone(why) => Ok(Change::NotDone(why)),
+    }
+}
+
+/// Runs a tool of the system.
+pub(crate) fn tool(host: &Host, argv: &[&str]) -> Result<Ran, EffectError> {
+    let name = argv.first().copied().unwrap_or_default();
+    let argv: Vec<String> = argv.iter().map(ToString::to_string).collect();
+    spawn(host, &argv, false, name, &[], Some(TOOL_TIMEOUT))
+}
+
+fn spawn(
+    host: &Host,
+    argv: &[String],
+    script: bool,
+    label: &str,
+    env: &[(String, String)],
+    timeout: Option<Duration>,
+) -> Result<Ran, EffectError> {
+    let start = |source: io::Error| EffectError::Start {
+        program: label.to_owned(),
         source,
     };
-    let begun = Instant::now();
-    let mut running = command.spawn().map_err(start)?;
-    let status = match spec.timeout {
-        None => running.wait().map_err(start)?,
-        Some(limit) => loop {
-            if let Some(status) = running.try_wait().map_err(start)? {
-                break status;
-            }
-            if begun.elapsed() >= limit {
-                let group = i32::try_from(running.id()).unwrap_or(i32::MAX);
-                let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-                let _ = running.wait();
-                return Err(EffectError::Command {
-                    program: spec.label.clone(),
-                    ended: format!(
-                        "did not end within {} s and was killed",
-                        limit.as_secs_f64()
-                    ),
-                    code: None,
-                });
-            }
-            thread::sleep(POLL);
-        },
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(start(io::Error::other("the command is empty")));
     };
-    if status.success() {
-        let note = format!("exit 0 in {:.1} s", begun.elapsed().as_secs_f64());
-        return Ok(Change::Made { note: Some(note) });
-    }
-    if status.signal() == Some(SIGTERM) && host.is_live() && is_stopping() {
-        return Err(EffectError::EndedByShutdown {
-            program: spec.label.clone(),
-        });
-    }
-    Err(EffectError::Command {
-        program: spec.label.clone(),
-        ended: ended(status),
-        code: status.code(),
-    })
-}
-
-/// Runs a tool of the system and waits for it; what it says on stderr is part of the error.
-pub(crate) fn tool(host: &Host, argv: &[&str]) -> Result<(), EffectError> {
-    let argv: Vec<String> = argv.iter().map(|&word| word.to_owned()).collect();
-    let program = argv.first().cloned().unwrap_or_default();
-    let output = child(host, &argv)
-        .output()
-        .map_err(|source| EffectError::Start {
-            program: program.clone(),
-            source,
-        })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said: String = said.trim().chars().take(TAIL).collect();
-    let ended = format!("{}: {said}", ended(output.status));
-    Err(EffectError::Command {
-        program,
-        ended,
-        code: output.status.code(),
-    })
-}
-
-/// Why this program is not run here, if it is not. `probe` sees the machine as it will be then.
-pub(crate) fn cannot_run(host: &Host, probe: &dyn Probe, program: &Program) -> Option<NotDone> {
-    if host.is_live() {
-        return None;
-    }
-    let interpreter = match program {
-        Program::Shell(_) => Some(PathBuf::from("/bin/sh")),
-        Program::Argv(words) => words.first().and_then(|word| find(probe, word)),
-        Program::Script(path) => interpreter(probe, path),
+    let interpreter = if script {
+        interpreter(host, Path::new(program)).map_err(start)?
+    } else {
+        None
     };
-    let there = interpreter.is_some_and(|path| probe.is_there(&path));
-    (!there || !host.is_root()).then_some(NotDone::NeedsLiveMachine)
-}
-
-/// The full path of a program.
-pub(crate) fn find(probe: &dyn Probe, name: &str) -> Option<PathBuf> {
-    if name.contains('/') {
-        return Some(PathBuf::from(name));
-    }
-    PATH.split(':')
-        .map(|dir| Path::new(dir).join(name))
-        .find(|path| probe.is_there(path))
-}
-
-/// Whether there is something at a path.
-trait IsThere {
-    fn is_there(&self, path: &Path) -> bool;
-}
-
-impl<P: Probe + ?Sized> IsThere for P {
-    fn is_there(&self, path: &Path) -> bool {
-        // Links are followed: /bin/sh is one, and /bin itself.
-        self.kind(path).is_ok_and(|kind| kind.is_some())
-    }
-}
-
-fn interpreter(probe: &dyn Probe, script: &Path) -> Option<PathBuf> {
-    let bytes = probe.read(script).ok()??;
-    match bytes.strip_prefix(b"#!") {
-        Some(rest) => {
-            let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
-            let line = String::from_utf8_lossy(line);
-            line.split_whitespace().next().map(PathBuf::from)
+    if !host.is_live() {
+        let present = find(host, program) && interpreter.is_none_or(|at| find(host, &at));
+        if !host.privileged || !present {
+            return Ok(Ran::NotDone(NotDone::NeedsLiveMachine));
         }
-        // The kernel says what is wrong with it.
-        None => Some(script.to_owned()),
     }
-}
-
-fn argv(program: &Program) -> Vec<String> {
-    match program {
-        Program::Argv(words) => words.clone(),
-        Program::Shell(line) => vec!["/bin/sh".into(), "-c".into(), line.clone()],
-        Program::Script(path) => vec![path.to_string_lossy().into_owned()],
-    }
-}
-
-/// A child that inherits nothing of ours but its place in the tree of processes.
-fn child(host: &Host, argv: &[String]) -> Command {
-    let (program, arguments) = argv
-        .split_first()
-        .map_or(("", argv), |(first, rest)| (first.as_str(), rest));
     let mut command = if host.is_live() {
         Command::new(program)
     } else {
@@ -186,43 +90,155 @@ fn child(host: &Host, argv: &[String]) -> Command {
         chroot.arg(host.root()).arg(program);
         chroot
     };
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .current_dir("/")
-        .env_clear()
-        .env("PATH", PATH);
-    if let Some(language) = host.language() {
+    command.args(arguments).env_clear().env("PATH", PATH);
+    if let Some(language) = std::env::var_os("LANG") {
         command.env("LANG", language);
     }
+    command.envs(env.iter().map(|(name, value)| (name, value)));
     command
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .process_group(0);
+    // The file itself, not a pipe to us: a daemon that a script leaves behind outlives us.
+    let mut log = output_log(host)
+        .inspect_err(|error| tracing::warn!("cannot open {OUTPUT_LOG}: {error}"))
+        .ok();
+    let before = log.as_mut().and_then(|log| log.seek(SeekFrom::End(0)).ok());
+    for out in [Command::stdout::<Stdio>, Command::stderr::<Stdio>] {
+        let to = log.as_ref().and_then(|log| log.try_clone().ok());
+        out(&mut command, to.map_or_else(Stdio::null, Stdio::from));
+    }
+    let begun = Instant::now();
+    let mut child = command.spawn().map_err(start)?;
+    let status = wait(&mut child, timeout).map_err(start)?;
+    let took = begun.elapsed();
+    if let (Some(log), Some(before), true) = (log, before, host.is_live()) {
+        echo(log, before);
+    }
+    ended(host, label, status, timeout)?;
+    Ok(Ran::Done { took })
 }
 
-fn open_log(host: &Host) -> Option<File> {
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_NOFOLLOW;
+/// What a script names after `#!`, `None` for a program; anything else is no program at all.
+/// Without this check execvp(3) would give the file to /bin/sh, whatever it is.
+fn interpreter(host: &Host, path: &Path) -> io::Result<Option<String>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
+    let mut head = Vec::new();
+    let file = File::from(host.root.open(path, flags, 0)?);
+    file.take(256).read_to_end(&mut head)?;
+    if head.starts_with(b"\x7fELF") {
+        return Ok(None);
+    }
+    let Some(line) = head.strip_prefix(b"#!") else {
+        return Err(Errno::ENOEXEC.into());
+    };
+    let text = String::from_utf8_lossy(line);
+    let first = text.lines().next().unwrap_or_default();
+    Ok(first.split_ascii_whitespace().next().map(ToOwned::to_owned))
+}
+
+fn find(host: &Host, program: &str) -> bool {
+    let there = |path: &Path| host.root.open(path, OFlag::O_PATH, 0).is_ok();
+    if program.contains('/') {
+        return there(Path::new(program));
+    }
+    PATH.split(':')
+        .any(|dir| there(&PathBuf::from(dir).join(program)))
+}
+
+fn output_log(host: &Host) -> io::Result<File> {
     let path = Path::new(OUTPUT_LOG);
-    let opened = host
-        .paths()
-        .make_dirs(Path::new("/var/log"))
-        .and_then(|_| host.paths().open_path(path, flags, 0o640));
-    match opened {
-        Ok(fd) => Some(File::from(fd)),
-        Err(error) => {
-            tracing::warn!("cannot open {OUTPUT_LOG}: {error}");
-            None
+    host.root.directory(Path::new("/var/log"), true)?;
+    let fresh = host.stat(path)?.is_none();
+    let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+    let file = File::from(host.root.open(path, flags, 0o600)?);
+    if fresh {
+        if host.privileged
+            && let Some(adm) = host.group("adm")?
+        {
+            fchown(&file, None, Some(Gid::from_raw(adm)))?;
         }
+        fchmod(&file, Mode::from_bits_truncate(0o640))?;
+    }
+    Ok(file)
+}
+
+/// `None`: it did not end in time, and its process group was killed.
+fn wait(child: &mut Child, timeout: Option<Duration>) -> io::Result<Option<ExitStatus>> {
+    let Some(timeout) = timeout else {
+        return child.wait().map(Some);
+    };
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        let left = timeout.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        std::thread::sleep(pause.min(left));
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+    if let Ok(pid) = i32::try_from(child.id()) {
+        // It may have ended this moment.
+        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+    child.wait()?;
+    Ok(None)
+}
+
+/// Passes on to our own output what a child wrote.
+fn echo(mut log: File, from: u64) {
+    if log.seek(SeekFrom::Start(from)).is_ok() {
+        let mut out = io::stdout().lock();
+        // The log has it all; a closed terminal is no fault of the command.
+        let _ = io::copy(&mut log.take(ECHO_LIMIT), &mut out);
+        let _ = out.flush();
     }
 }
 
-fn ended(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
+fn ended(
+    host: &Host,
+    label: &str,
+    status: Option<ExitStatus>,
+    timeout: Option<Duration>,
+) -> Result<(), EffectError> {
+    let program = label.to_owned();
+    let Some(status) = status else {
+        let limit = timeout.unwrap_or_default().as_secs_f64();
+        let ended = format!("did not end within {limit} s");
+        return Err(EffectError::Command {
+            program,
+            ended,
+            code: None,
+        });
+    };
+    if status.success() {
+        return Ok(());
+    }
+    if status.signal() == Some(nix::libc::SIGTERM) && shutting_down(host) {
+        return Err(EffectError::EndedByShutdown { program });
+    }
+    let ended = match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, Some(signal)) => format!("was killed by signal {signal}"),
-        (None, None) => String::from("ended without an exit code"),
-    }
+        (None, None) => "ended without success".to_owned(),
+    };
+    let code = status.code();
+    Err(EffectError::Command {
+        program,
+        ended,
+        code,
+    })
 }
 
-fn is_stopping() -> bool {
-    let asked: io::Result<_> = Command::new("systemctl").arg("is-system-running").output();
-    asked.is_ok_and(|output| output.stdout.starts_with(b"stopping"))
+fn shutting_down(host: &Host) -> bool {
+    let asked = || {
+        let mut systemctl = Command::new("systemctl");
+        systemctl.arg("is-system-running").stdin(Stdio::null());
+        systemctl.output()
+    };
+    host.is_live() && asked().is_ok_and(|out| out.stdout.starts_with(b"stopping"))
 }

@@ -1,221 +1,287 @@
-//! The same machine, told and not done.
+//! What performing effects would change, with nothing changed.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use contract::effect::{
-    AuthorizedKeysSpec, CommandSpec, Content, Effect, FileSpec, Mode, Target, UserSpec,
-};
+use contract::effect::{Content, Effect, FileSpec, Target};
 use contract::error::EffectError;
-use contract::machine::{Change, FileKind, Machine, NotDone, Probe};
+use contract::machine::{Account, Change, FileKind, Machine, NotDone, Probe};
+use contract::secret::REDACTED;
 use similar::TextDiff;
 
+use crate::authorized_keys;
 use crate::host::Host;
-use crate::{accounts, commands, files, live, mirror};
+use crate::mirror;
 
-/// More lines than this are not shown of one file's diff.
-const DIFF_LINES: usize = 40;
+/// Larger content is told by its size alone.
+const DIFF_LIMIT: usize = 64 * 1024;
 
-/// Performs nothing. What an effect would have written is seen by whoever reads later.
+/// What a path would be.
+#[derive(Debug, Clone)]
+enum Entry {
+    File(Vec<u8>),
+    Directory,
+    Link,
+    Absent,
+}
+
+/// A machine on which nothing happens, seen as if everything so far had happened.
 #[derive(Debug)]
 pub struct DryRun<'a> {
     host: &'a Host,
-    files: RefCell<BTreeMap<PathBuf, Option<Vec<u8>>>>,
+    paths: RefCell<BTreeMap<PathBuf, Entry>>,
+    users: RefCell<BTreeMap<String, Account>>,
+    groups: RefCell<Vec<String>>,
 }
 
 impl<'a> DryRun<'a> {
-    /// A dry run over this machine.
+    /// A dry run over `host`.
     #[must_use]
     pub fn new(host: &'a Host) -> Self {
         Self {
             host,
-            files: RefCell::default(),
+            paths: RefCell::default(),
+            users: RefCell::default(),
+            groups: RefCell::default(),
         }
     }
 
-    fn put(&self, path: &Path, bytes: Option<Vec<u8>>) {
-        self.files.borrow_mut().insert(path.to_owned(), bytes);
-    }
-
-    fn append_line(&self, path: &str, line: &str) {
-        let path = Path::new(path);
-        let mut bytes = self.read(path).ok().flatten().unwrap_or_default();
-        bytes.extend_from_slice(line.as_bytes());
-        bytes.push(b'\n');
-        self.put(path, Some(bytes));
-    }
-
-    /// Where a target would be; a user that nobody could make has the usual home.
-    fn resolve(&self, target: &Target) -> PathBuf {
-        match target {
-            Target::Path(path) => path.clone(),
-            Target::Home { user, rest } => {
-                let home = self
-                    .user(user.as_str())
-                    .ok()
-                    .flatten()
-                    .map(|account| account.home);
-                Path::new(&home.unwrap_or_else(|| format!("/home/{user}"))).join(rest)
-            }
-        }
-    }
-
-    fn file(&self, spec: &FileSpec) -> Result<Change, EffectError> {
-        let path = self.resolve(&spec.at);
-        let reading = |source| EffectError::Read {
-            path: path.clone(),
-            source,
+    fn file(&self, spec: &FileSpec) -> io::Result<Change> {
+        let Some(path) = self.path(&spec.at)? else {
+            return Ok(would(format!("{} would be written", spec.at)));
         };
-        let new = spec.content.bytes();
-        let root = self.host.paths();
-        let overlaid = self.files.borrow().contains_key(&path);
-        let ids = self.host.owner(&spec.owner).map_or(None, |(ids, _)| ids);
-        let target = root.follow(&path).map_err(reading)?;
-        if !overlaid && files::is_so(root, &target, new, spec.mode, ids).map_err(reading)? {
-            return Ok(Change::AlreadySo);
-        }
-        let old = match self.read(&path) {
-            Ok(old) => old,
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
-            Err(error) => return Err(reading(error)),
+        let bytes = spec.content.bytes();
+        let old = match self.kind(&path)? {
+            Some(FileKind::Directory) => return Err(io::ErrorKind::IsADirectory.into()),
+            Some(FileKind::Other) => None,
+            _ => self.read(&path).or_else(unreadable)?,
         };
-        let diff = match &spec.content {
-            Content::Secret(_) => vec![format!("‹secret›, {} bytes", new.len())],
-            Content::Plain(_) if spec.mode.is_private() && spec.mode != Mode::new(0o440) => {
-                vec![format!("{} bytes, not for everyone to see", new.len())]
-            }
-            Content::Plain(_) => diff(old.as_deref().unwrap_or_default(), new),
-        };
-        self.put(&path, Some(new.to_vec()));
-        Ok(Change::WouldMake { diff })
-    }
-
-    fn user_account(&self, user: &UserSpec) -> Change {
-        if self
-            .user(user.name.as_str())
-            .is_ok_and(|known| known.is_some())
-        {
-            return Change::AlreadySo;
-        }
-        if let Some(why) = accounts::cannot_make(self.host, "useradd") {
-            return Change::NotDone(why);
-        }
-        let home = user
-            .homedir
-            .clone()
-            .unwrap_or_else(|| Path::new("/home").join(user.name.as_str()));
-        // The numbers are useradd's to choose: these stand for "there is one".
-        self.append_line(
-            "/etc/passwd",
-            &format!("{}:x:65533:65533::{}:", user.name, home.display()),
-        );
-        Change::WouldMake {
-            diff: vec![format!("home {}", home.display())],
-        }
-    }
-
-    fn keys(&self, spec: &AuthorizedKeysSpec) -> Result<Change, EffectError> {
-        let Some(account) = self.user(spec.user.as_str()).ok().flatten() else {
-            return match accounts::cannot_make(self.host, "useradd") {
-                Some(why) => Ok(Change::NotDone(why)),
-                None => Err(EffectError::NoSuchAccount {
-                    kind: "user",
-                    name: spec.user.to_string(),
-                }),
+        let change = if old.as_deref() == Some(bytes) {
+            self.dress(&path, spec.mode.bits())?
+        } else {
+            let diff = match &spec.content {
+                Content::Secret(_) => vec![format!(
+                    "{REDACTED} would be written, {} bytes",
+                    bytes.len()
+                )],
+                // What stands there now may be secret although its successor is not.
+                Content::Plain(_) if self.is_private(&path)? => {
+                    vec![format!(
+                        "{REDACTED} would be replaced, {} bytes",
+                        bytes.len()
+                    )]
+                }
+                Content::Plain(_) => diff(&path, old.as_deref(), bytes),
             };
+            Change::WouldMake { diff }
         };
-        let path = Path::new(&account.home).join(".ssh/authorized_keys");
-        let old = match self.read(&path) {
-            Ok(old) => old.unwrap_or_default(),
-            Err(source) => return Err(EffectError::Read { path, source }),
-        };
-        let new = accounts::merge(&old, spec);
-        if new.as_bytes() == old {
-            return Ok(Change::AlreadySo);
-        }
-        let diff = diff(&old, new.as_bytes());
-        self.put(&path, Some(new.into_bytes()));
-        Ok(Change::WouldMake { diff })
+        self.put(path, Entry::File(bytes.to_vec()));
+        Ok(change)
     }
 
-    fn command(&self, spec: &CommandSpec) -> Change {
-        match commands::cannot_run(self.host, self, &spec.program) {
-            Some(why) => Change::NotDone(why),
-            None if self.host.is_live() && !self.host.is_root() => {
-                Change::NotDone(NotDone::NeedsRoot)
-            }
-            None => Change::WouldMake { diff: Vec::new() },
+    fn is_private(&self, path: &Path) -> io::Result<bool> {
+        let found = self.host.stat(path)?;
+        Ok(found.is_some_and(|found| {
+            crate::host::kind_of(&found) == FileKind::File && found.st_mode & 0o007 == 0
+        }))
+    }
+
+    fn dress(&self, path: &Path, mode: u32) -> io::Result<Change> {
+        if self.paths.borrow().contains_key(path) {
+            return Ok(Change::AlreadySo);
         }
+        let Some(found) = self.host.stat(path)? else {
+            return Ok(Change::AlreadySo);
+        };
+        let now = found.st_mode & 0o7777;
+        if crate::host::kind_of(&found) == FileKind::Link || now == mode {
+            return Ok(Change::AlreadySo);
+        }
+        Ok(would(format!("mode {now:04o} -> {mode:04o}")))
+    }
+
+    fn keys(&self, spec: &contract::effect::AuthorizedKeysSpec) -> io::Result<Change> {
+        let Some(user) = self.user(spec.user.as_str())? else {
+            // Nobody plans keys of a user whom nobody makes, unless that needs root.
+            return Ok(Change::NotDone(NotDone::NeedsRoot));
+        };
+        let path = PathBuf::from(user.home).join(authorized_keys::FILE);
+        let old = self.read(&path).or_else(unreadable)?;
+        let new = authorized_keys::merge(old.as_deref().unwrap_or_default(), spec);
+        if old.as_deref() == Some(&new) {
+            return Ok(Change::AlreadySo);
+        }
+        let lines = diff(&path, old.as_deref(), &new);
+        self.put(path, Entry::File(new));
+        Ok(Change::WouldMake { diff: lines })
+    }
+
+    /// `None`: the home of a user who is not there.
+    fn path(&self, at: &Target) -> io::Result<Option<PathBuf>> {
+        Ok(match at {
+            Target::Path(path) => Some(path.clone()),
+            Target::Home { user, rest } => self
+                .user(user.as_str())?
+                .map(|user| PathBuf::from(user.home).join(rest)),
+        })
+    }
+
+    fn put(&self, path: PathBuf, entry: Entry) {
+        let mut paths = self.paths.borrow_mut();
+        if !matches!(entry, Entry::Absent) {
+            for parent in path.ancestors().skip(1) {
+                let there = paths.entry(parent.to_owned()).or_insert(Entry::Directory);
+                if matches!(there, Entry::Absent) {
+                    *there = Entry::Directory;
+                }
+            }
+        }
+        paths.insert(path, entry);
+    }
+
+    fn preview(&self, effect: &Effect) -> io::Result<Change> {
+        Ok(match effect {
+            Effect::File(spec) => self.file(spec)?,
+            Effect::AuthorizedKeys(spec) => self.keys(spec)?,
+            Effect::Directory { at, mode, .. } => match self.path(at)? {
+                Some(path) if self.kind(&path)? == Some(FileKind::Directory) => {
+                    self.dress(&path, mode.bits())?
+                }
+                Some(path) => {
+                    self.put(path, Entry::Directory);
+                    would(format!("{effect} would be made"))
+                }
+                None => would(format!("{effect} would be made")),
+            },
+            Effect::Link { at, to } => {
+                let Some(path) = self.path(at)? else {
+                    return Ok(would(format!("{effect} would be made")));
+                };
+                if !self.paths.borrow().contains_key(&path) && self.host.links_to(&path, to)? {
+                    return Ok(Change::AlreadySo);
+                }
+                self.put(path, Entry::Link);
+                would(format!("{effect} would be made"))
+            }
+            Effect::Absent { at } => match self.path(at)? {
+                Some(path) if self.kind(&path)?.is_some() => {
+                    self.put(path, Entry::Absent);
+                    would(format!("{at} would be removed"))
+                }
+                _ => Change::AlreadySo,
+            },
+            Effect::Group(spec) => {
+                if self.group(spec.name.as_str())?.is_some() {
+                    return Ok(Change::AlreadySo);
+                }
+                self.groups.borrow_mut().push(spec.name.to_string());
+                would(format!("{effect} would be made"))
+            }
+            Effect::User(spec) => {
+                let name = spec.name.to_string();
+                if self.user(&name)?.is_some() {
+                    return Ok(Change::AlreadySo);
+                }
+                let home = spec.homedir.clone();
+                let home = home.unwrap_or_else(|| PathBuf::from("/home").join(&name));
+                let account = Account {
+                    name: name.clone(),
+                    uid: spec.uid.unwrap_or(u32::MAX),
+                    gid: u32::MAX,
+                    home: home.display().to_string(),
+                    shell: String::new(),
+                };
+                self.users.borrow_mut().insert(name.clone(), account);
+                self.groups.borrow_mut().push(name);
+                would(format!("{effect} would be made"))
+            }
+            Effect::Hostname(name) => {
+                let now = nix::unistd::gethostname().map_err(io::Error::from)?;
+                match (self.host.is_live(), now == name.as_str()) {
+                    (false, _) => Change::NotDone(NotDone::NeedsLiveMachine),
+                    (true, true) => Change::AlreadySo,
+                    (true, false) => would(format!("{} -> {name}", now.display())),
+                }
+            }
+            Effect::Unit { .. } if !self.host.is_live() => {
+                Change::NotDone(NotDone::NeedsLiveMachine)
+            }
+            Effect::Run(_) if !self.host.is_live() && !self.host.privileged => {
+                Change::NotDone(NotDone::NeedsLiveMachine)
+            }
+            Effect::Mirror(_) | Effect::Unit { .. } | Effect::Run(_) => {
+                would(format!("{effect}: would be done"))
+            }
+        })
     }
 }
 
 impl Probe for DryRun<'_> {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        if let Some(bytes) = self.files.borrow().get(path) {
-            return Ok(bytes.clone());
+        match self.paths.borrow().get(path) {
+            Some(Entry::File(bytes)) => Ok(Some(bytes.clone())),
+            Some(Entry::Absent | Entry::Link) => Ok(None),
+            Some(Entry::Directory) => Err(io::ErrorKind::IsADirectory.into()),
+            None => self.host.read(path),
         }
-        self.host.read(path)
     }
 
     fn list(&self, path: &Path) -> io::Result<Option<Vec<String>>> {
-        self.host.list(path)
+        let mut names = self.host.list(path)?;
+        for (below, entry) in self.paths.borrow().iter() {
+            if below.parent() != Some(path) {
+                continue;
+            }
+            let Some(name) = below.file_name() else {
+                continue;
+            };
+            let name = name.to_string_lossy().into_owned();
+            let all = names.get_or_insert_default();
+            all.retain(|other| *other != name);
+            if !matches!(entry, Entry::Absent) {
+                all.push(name);
+            }
+            all.sort();
+        }
+        Ok(names)
     }
 
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {
-        if let Some(bytes) = self.files.borrow().get(path) {
-            return Ok(bytes.as_ref().map(|_| FileKind::File));
+        match self.paths.borrow().get(path) {
+            Some(Entry::File(_)) => Ok(Some(FileKind::File)),
+            Some(Entry::Directory) => Ok(Some(FileKind::Directory)),
+            Some(Entry::Link) => Ok(Some(FileKind::Link)),
+            Some(Entry::Absent) => Ok(None),
+            None => self.host.kind(path),
         }
-        self.host.kind(path)
+    }
+
+    fn user(&self, name: &str) -> io::Result<Option<Account>> {
+        match self.users.borrow().get(name) {
+            Some(account) => Ok(Some(account.clone())),
+            None => self.host.user(name),
+        }
+    }
+
+    fn group(&self, name: &str) -> io::Result<Option<u32>> {
+        if self.groups.borrow().iter().any(|group| group == name) {
+            return Ok(Some(u32::MAX));
+        }
+        self.host.group(name)
     }
 }
 
 impl Machine for DryRun<'_> {
     fn apply(&self, effect: &Effect) -> Result<Change, EffectError> {
-        let would = || Ok(Change::WouldMake { diff: Vec::new() });
-        match effect {
-            Effect::File(spec) => self.file(spec),
-            Effect::Directory { at, .. } => match self.kind(&self.resolve(at)) {
-                Ok(Some(FileKind::Directory)) => Ok(Change::AlreadySo),
-                _ => would(),
-            },
-            Effect::Link { at, to } => match self.host.paths().link(&self.resolve(at)) {
-                Ok(Some(held)) if held == *to => Ok(Change::AlreadySo),
-                _ => would(),
-            },
-            Effect::Absent { at } => {
-                let path = self.resolve(at);
-                if self.kind(&path).is_ok_and(|kind| kind.is_none()) {
-                    return Ok(Change::AlreadySo);
-                }
-                self.put(&path, None);
-                would()
-            }
-            Effect::Hostname(name) => match live::hostname_now(self.host, name) {
-                Some(change) => Ok(change),
-                None => would(),
-            },
-            Effect::Group(group) => {
-                let name = group.name.as_str();
-                if self.group(name).is_ok_and(|known| known.is_some()) {
-                    return Ok(Change::AlreadySo);
-                }
-                if let Some(why) = accounts::cannot_make(self.host, "groupadd") {
-                    return Ok(Change::NotDone(why));
-                }
-                self.append_line("/etc/group", &format!("{name}:x:65533:"));
-                would()
-            }
-            Effect::User(user) => Ok(self.user_account(user)),
-            Effect::AuthorizedKeys(spec) => self.keys(spec),
-            Effect::Mirror(spec) => mirror::preview(self.host, spec),
-            Effect::Unit { .. } => match live::cannot_ask_systemd(self.host) {
-                Some(why) => Ok(Change::NotDone(why)),
-                None => would(),
-            },
-            Effect::Run(spec) => Ok(self.command(spec)),
+        if let Effect::Mirror(spec) = effect {
+            return mirror::preview(self, spec);
         }
+        self.preview(effect).map_err(|source| EffectError::Read {
+            path: effect.path().unwrap_or(Path::new("/")).to_owned(),
+            source,
+        })
     }
 
     fn settle(&self) -> Result<(), EffectError> {
@@ -227,18 +293,33 @@ impl Machine for DryRun<'_> {
     }
 }
 
-/// A unified diff without its header.
-fn diff(old: &[u8], new: &[u8]) -> Vec<String> {
-    let (Ok(old), Ok(new)) = (std::str::from_utf8(old), std::str::from_utf8(new)) else {
-        return vec![format!("{} bytes that are not text", new.len())];
-    };
-    let diff = TextDiff::from_lines(old, new);
-    let text = diff.unified_diff().context_radius(1).to_string();
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    if lines.len() > DIFF_LINES {
-        let more = lines.len() - DIFF_LINES;
-        lines.truncate(DIFF_LINES);
-        lines.push(format!("... {more} more lines"));
+fn would(line: String) -> Change {
+    Change::WouldMake { diff: vec![line] }
+}
+
+/// A dry run by somebody who may not read a file still tells that it would be written.
+fn unreadable(error: io::Error) -> io::Result<Option<Vec<u8>>> {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::FileTooLarge => Ok(None),
+        _ => Err(error),
     }
-    lines
+}
+
+fn diff(path: &Path, old: Option<&[u8]>, new: &[u8]) -> Vec<String> {
+    let before = old.unwrap_or_default();
+    let (Ok(a), Ok(b)) = (std::str::from_utf8(before), std::str::from_utf8(new)) else {
+        return vec![format!("binary, {} bytes", new.len())];
+    };
+    if a.len().max(b.len()) > DIFF_LIMIT {
+        return vec![format!("{} bytes -> {} bytes", a.len(), b.len())];
+    }
+    let shown = path.display().to_string();
+    let from = if old.is_some() {
+        shown.as_str()
+    } else {
+        "/dev/null"
+    };
+    let diff = TextDiff::from_lines(a, b);
+    let text = diff.unified_diff().header(from, &shown).to_string();
+    text.lines().map(ToOwned::to_owned).collect()
 }

@@ -1,193 +1,440 @@
-//! Files: replaced whole, with their final mode from their first moment.
+//! Files, directories and links: each replaced whole or not at all.
+//!
+//! A link at a file's own path is followed inside the root, as cloud-init's `write_files` does,
+//! unless it dangles or belongs to somebody who is neither root nor us: then the link itself is
+//! replaced. In a home directory, which its user can change meanwhile, no link is followed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use contract::effect::Mode;
-use contract::machine::Change;
-use nix::fcntl::{OFlag, renameat};
-use nix::sys::stat::{SFlag, fchmod, fstat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, symlinkat, unlinkat};
+use contract::effect::{FileSpec, Mode, Owner, Target};
+use contract::error::EffectError;
+use contract::machine::{Account, Change, FileKind, NotDone, Probe};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, readlinkat, renameat};
+use nix::sys::stat::{self as sys, FileStat, fchmod, fstat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, getegid, geteuid, symlinkat, unlinkat};
 
-use crate::root::{Root, is_absent};
+use crate::host::{Host, kind_of};
+use crate::root::{dir_flags, make_directory, stat};
 
-/// What is read whole is at most this long, in bytes.
-const READ_LIMIT: u64 = 16 * 1024 * 1024;
+/// Ids to set, or what keeps us from setting them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ids {
+    /// These shall be the owner's.
+    Known(u32, u32),
+    /// Only root could set them.
+    NeedsRoot,
+}
 
-/// A user's and a group's number.
-pub(crate) type Ids = (u32, u32);
+/// An open directory and a name in it.
+pub(crate) struct Spot {
+    pub(crate) dir: OwnedFd,
+    pub(crate) name: OsString,
+    pub(crate) path: PathBuf,
+}
 
-/// The whole of a file, links followed; `None` if there is none.
-pub(crate) fn read(root: &Root, path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match root.open_path(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK, 0) {
-        Ok(fd) => read_all(File::from(fd)).map(Some),
-        Err(error) if is_absent(&error) => Ok(None),
+/// A file with exactly these bytes.
+pub(crate) fn file(host: &Host, spec: &FileSpec) -> Result<Change, EffectError> {
+    let ids = ids(host, &spec.owner)?;
+    let Some(spot) = spot(host, &spec.at)? else {
+        return Ok(Change::NotDone(NotDone::NeedsRoot));
+    };
+    let spot = match spec.at {
+        Target::Path(_) => follow(host, spot).map_err(|e| wrong(&spec.at, e))?,
+        Target::Home { .. } => spot,
+    };
+    write(host, &spot, spec.content.bytes(), spec.mode, ids)
+}
+
+/// Replaces what is at `spot` by a file of these bytes, in one rename.
+pub(crate) fn write(
+    host: &Host,
+    spot: &Spot,
+    bytes: &[u8],
+    mode: Mode,
+    ids: Ids,
+) -> Result<Change, EffectError> {
+    let failed = |source: io::Error| EffectError::Write {
+        path: spot.path.clone(),
+        source,
+    };
+    if same(spot, bytes, mode, ids).map_err(failed)? {
+        return Ok(match ids {
+            Ids::Known(..) => Change::AlreadySo,
+            Ids::NeedsRoot => Change::NotDone(NotDone::NeedsRoot),
+        });
+    }
+    let temporary = temporary_name();
+    let result = fill(spot, &temporary, bytes, mode, ids).and_then(|()| {
+        Ok(renameat(
+            &spot.dir,
+            temporary.as_os_str(),
+            &spot.dir,
+            spot.name.as_os_str(),
+        )?)
+    });
+    if let Err(error) = result {
+        // The first error is the one to tell; this may fail for the same reason.
+        let _ = unlinkat(&spot.dir, temporary.as_os_str(), UnlinkatFlags::NoRemoveDir);
+        return Err(failed(error));
+    }
+    host.touch(&spot.dir).map_err(failed)?;
+    Ok(made(ids))
+}
+
+/// A directory with this mode and owner.
+pub(crate) fn directory(
+    host: &Host,
+    at: &Target,
+    mode: Mode,
+    owner: &Owner,
+) -> Result<Change, EffectError> {
+    let ids = ids(host, owner)?;
+    let Some(spot) = spot(host, at)? else {
+        return Ok(Change::NotDone(NotDone::NeedsRoot));
+    };
+    directory_in(host, &spot, matches!(at, Target::Path(_)), mode, ids).map_err(|e| wrong(at, e))
+}
+
+/// A symbolic link that holds `to`.
+pub(crate) fn link(host: &Host, at: &Target, to: &Path) -> Result<Change, EffectError> {
+    let Some(spot) = spot(host, at)? else {
+        return Ok(Change::NotDone(NotDone::NeedsRoot));
+    };
+    let put = || -> io::Result<Change> {
+        let now = readlinkat(&spot.dir, spot.name.as_os_str());
+        if now.is_ok_and(|now| now == to.as_os_str()) {
+            return Ok(Change::AlreadySo);
+        }
+        let temporary = temporary_name();
+        symlinkat(to, &spot.dir, temporary.as_os_str())?;
+        let renamed = renameat(
+            &spot.dir,
+            temporary.as_os_str(),
+            &spot.dir,
+            spot.name.as_os_str(),
+        );
+        if let Err(error) = renamed {
+            let _ = unlinkat(&spot.dir, temporary.as_os_str(), UnlinkatFlags::NoRemoveDir);
+            return Err(error.into());
+        }
+        host.touch(&spot.dir)?;
+        Ok(Change::MADE)
+    };
+    put().map_err(|e| wrong(at, e))
+}
+
+/// No file there; a directory is an error, for what is in it was not spoken of.
+pub(crate) fn absent(host: &Host, at: &Target) -> Result<Change, EffectError> {
+    if let Target::Path(path) = at
+        && host.stat(path).map_err(|e| wrong(at, e))?.is_none()
+    {
+        return Ok(Change::AlreadySo);
+    }
+    let Some(spot) = spot(host, at)? else {
+        return Ok(Change::NotDone(NotDone::NeedsRoot));
+    };
+    match unlinkat(&spot.dir, spot.name.as_os_str(), UnlinkatFlags::NoRemoveDir) {
+        Ok(()) => {
+            host.touch(&spot.dir).map_err(|e| wrong(at, e))?;
+            Ok(Change::MADE)
+        }
+        Err(Errno::ENOENT) => Ok(Change::AlreadySo),
+        Err(error) => Err(wrong(at, error.into())),
+    }
+}
+
+/// Appends to a file of mode 0600.
+pub(crate) fn append(host: &Host, path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
+    let (dir, name) = host.root.parent(path, true)?;
+    let flags =
+        OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let fd = openat(
+        &dir,
+        name.as_os_str(),
+        flags,
+        sys::Mode::from_bits_truncate(0o600),
+    )?;
+    let mut file = File::from(fd);
+    file.write_all(bytes)?;
+    if durable {
+        file.sync_data()?;
+    }
+    host.touch(&dir)
+}
+
+/// The ids of an owner, from the root's own /etc/passwd and /etc/group.
+pub(crate) fn ids(host: &Host, owner: &Owner) -> Result<Ids, EffectError> {
+    let own = (geteuid().as_raw(), getegid().as_raw());
+    let Owner::Named { user, group } = owner else {
+        return Ok(Ids::Known(own.0, own.1));
+    };
+    match named(host, user, group.as_deref()) {
+        Ok(ids) if host.privileged || ids == own => Ok(Ids::Known(ids.0, ids.1)),
+        // The account may be one that only root could have made a moment ago.
+        Ok(_) | Err(EffectError::NoSuchAccount { .. }) if !host.privileged => Ok(Ids::NeedsRoot),
+        Ok(ids) => Ok(Ids::Known(ids.0, ids.1)),
         Err(error) => Err(error),
     }
 }
 
-fn read_all(file: File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(READ_LIMIT + 1).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).is_ok_and(|len| len > READ_LIMIT) {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "more than 16 MiB",
-        ));
-    }
-    Ok(bytes)
+fn named(host: &Host, user: &str, group: Option<&str>) -> Result<(u32, u32), EffectError> {
+    let account = lookup(host, user)?;
+    let (uid, primary) = match (account, user.parse()) {
+        (Some(account), _) => (account.uid, Some(account.gid)),
+        (None, Ok(uid)) => (uid, None),
+        (None, Err(_)) => return Err(no_such("user", user)),
+    };
+    let gid = match group {
+        Some(group) => host
+            .group(group)
+            .map_err(|source| unreadable("/etc/group", source))?
+            .or_else(|| group.parse().ok())
+            .ok_or_else(|| no_such("group", group))?,
+        None => primary.unwrap_or(uid),
+    };
+    Ok((uid, gid))
 }
 
-/// Whether a file holds these bytes with this mode and owner; links are not followed.
-pub(crate) fn is_so(
-    root: &Root,
-    path: &Path,
-    bytes: &[u8],
-    mode: Mode,
-    ids: Option<Ids>,
-) -> io::Result<bool> {
-    let fd = match root.open_path(
-        path,
-        OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK,
-        0,
-    ) {
-        Ok(fd) => fd,
-        Err(error) if is_absent(&error) => return Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
-        Err(error) => return Err(error),
+/// A row of the root's own /etc/passwd.
+pub(crate) fn lookup(host: &Host, user: &str) -> Result<Option<Account>, EffectError> {
+    host.user(user)
+        .map_err(|source| unreadable("/etc/passwd", source))
+}
+
+pub(crate) fn no_such(kind: &'static str, name: &str) -> EffectError {
+    EffectError::NoSuchAccount {
+        kind,
+        name: name.to_owned(),
+    }
+}
+
+fn unreadable(path: &str, source: io::Error) -> EffectError {
+    EffectError::Read {
+        path: path.into(),
+        source,
+    }
+}
+
+fn wrong(at: &Target, source: io::Error) -> EffectError {
+    EffectError::Write {
+        path: PathBuf::from(at.to_string()),
+        source,
+    }
+}
+
+/// Where a target is; `None` if it is the home of a user whom only root could have made.
+fn spot(host: &Host, at: &Target) -> Result<Option<Spot>, EffectError> {
+    match at {
+        Target::Path(path) => {
+            let (dir, name) = host.root.parent(path, true).map_err(|e| wrong(at, e))?;
+            let path = path.clone();
+            Ok(Some(Spot { dir, name, path }))
+        }
+        Target::Home { user, rest } => match lookup(host, user.as_str())? {
+            Some(account) => in_home(host, &account, rest, 0o755).map(Some),
+            None if host.privileged => Err(no_such("user", user.as_str())),
+            None => Ok(None),
+        },
+    }
+}
+
+/// A spot in a home directory: every directory from the home down must be one, not a link;
+/// missing ones below it are made with `mode`, the user's.
+pub(crate) fn in_home(
+    host: &Host,
+    account: &Account,
+    rest: &Path,
+    mode: u32,
+) -> Result<Spot, EffectError> {
+    let mut path = PathBuf::from(&account.home);
+    let refused = |path: &Path, reason: &str| EffectError::Refused {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
     };
-    let stat = fstat(&fd)?;
-    let owned = ids.is_none_or(|ids| ids == (stat.st_uid, stat.st_gid));
-    if stat.st_mode & 0o7777 != mode.bits() || !owned {
+    let mut names = Vec::new();
+    for part in rest.components() {
+        let Component::Normal(name) = part else {
+            return Err(refused(
+                &path.join(rest),
+                "it leads out of the home directory",
+            ));
+        };
+        names.push(name.to_owned());
+    }
+    let Some(last) = names.pop() else {
+        return Err(refused(&path, "it names no file in the home directory"));
+    };
+    let step = |path: &Path, result: io::Result<OwnedFd>| match result {
+        Ok(fd) => Ok(fd),
+        Err(e)
+            if e.raw_os_error()
+                .map(Errno::from_raw)
+                .is_some_and(not_a_directory) =>
+        {
+            Err(refused(path, "it is not a directory, or a link; remove it"))
+        }
+        Err(source) => Err(EffectError::Write {
+            path: path.to_owned(),
+            source,
+        }),
+    };
+    let nofollow = dir_flags() | OFlag::O_NOFOLLOW;
+    let mut dir = step(&path, host.root.open(&path, nofollow, 0))?;
+    for name in names {
+        path.push(&name);
+        let enter = || -> io::Result<OwnedFd> {
+            let fresh = stat(&dir, &name)?.is_none();
+            if fresh {
+                make_directory(&dir, &name, mode)?;
+            }
+            let flags = if fresh {
+                OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC
+            } else {
+                nofollow
+            };
+            let next = openat(&dir, name.as_os_str(), flags, sys::Mode::empty())?;
+            if fresh && host.privileged {
+                fchown(
+                    &next,
+                    Some(Uid::from_raw(account.uid)),
+                    Some(Gid::from_raw(account.gid)),
+                )?;
+            }
+            Ok(next)
+        };
+        dir = step(&path, enter())?;
+    }
+    path.push(&last);
+    Ok(Spot {
+        dir,
+        name: last,
+        path,
+    })
+}
+
+fn not_a_directory(errno: Errno) -> bool {
+    matches!(errno, Errno::ELOOP | Errno::ENOTDIR)
+}
+
+/// Follows the link at a spot as long as it may be followed and leads somewhere.
+fn follow(host: &Host, mut spot: Spot) -> io::Result<Spot> {
+    // As many links as path_resolution(7) follows.
+    for _ in 0..40 {
+        let Some(found) = stat(&spot.dir, &spot.name)? else {
+            return Ok(spot);
+        };
+        let ours = found.st_uid == 0 || found.st_uid == geteuid().as_raw();
+        let dangles = || match host.root.open(&spot.path, OFlag::O_PATH, 0) {
+            Ok(_) => false,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if kind_of(&found) != FileKind::Link || !ours || dangles() {
+            return Ok(spot);
+        }
+        let to = PathBuf::from(readlinkat(&spot.dir, spot.name.as_os_str())?);
+        let parent = spot.path.parent().unwrap_or(Path::new("/"));
+        let path = parent.join(to);
+        let (dir, name) = host.root.parent(&path, false)?;
+        spot = Spot { dir, name, path };
+    }
+    Err(Errno::ELOOP.into())
+}
+
+fn same(spot: &Spot, bytes: &[u8], mode: Mode, ids: Ids) -> io::Result<bool> {
+    let Some(found) = stat(&spot.dir, &spot.name)? else {
+        return Ok(false);
+    };
+    let long = i64::try_from(bytes.len()).is_ok_and(|n| n == found.st_size);
+    if kind_of(&found) != FileKind::File || !long || !dressed(&found, mode, ids) {
         return Ok(false);
     }
-    let same_size = usize::try_from(stat.st_size).is_ok_and(|size| size == bytes.len());
-    Ok(same_size && read_all(File::from(fd))? == bytes)
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    match openat(&spot.dir, spot.name.as_os_str(), flags, sys::Mode::empty()) {
+        Ok(fd) => {
+            let mut now = Vec::with_capacity(bytes.len());
+            File::from(fd).read_to_end(&mut now)?;
+            Ok(now == bytes)
+        }
+        // A file that may not be read may yet be replaced.
+        Err(_) => Ok(false),
+    }
 }
 
-/// Ensures that `path` is a file of exactly these bytes. A reader meets the old file or the new
-/// one. A link at `path` is followed, so that `/etc/hosts -> /data/hosts` stays a link.
-pub(crate) fn ensure_file(
-    root: &Root,
-    path: &Path,
-    bytes: &[u8],
-    mode: Mode,
-    ids: Option<Ids>,
-) -> io::Result<Change> {
-    let path = root.follow(path)?;
-    if is_so(root, &path, bytes, mode, ids)? {
-        return Ok(Change::AlreadySo);
-    }
-    if let Some(parent) = path.parent() {
-        root.make_dirs(parent)?;
-    }
-    write(root, &path, mode, ids, |file| file.write_all(bytes))?;
-    Ok(Change::MADE)
+fn dressed(found: &FileStat, mode: Mode, ids: Ids) -> bool {
+    let owned = match ids {
+        Ids::Known(uid, gid) => found.st_uid == uid && found.st_gid == gid,
+        Ids::NeedsRoot => true,
+    };
+    found.st_mode & 0o7777 == mode.bits() && owned
 }
 
-/// Replaces a file by what `fill` writes. When it fails, the old file is as it was.
-pub(crate) fn write(
-    root: &Root,
-    path: &Path,
-    mode: Mode,
-    ids: Option<Ids>,
-    fill: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
-    let (dir, name) = root.parent(path)?;
-    let draft = draft_name(&name);
-    // Nobody else may open it before it has its owner: the owner's bits first, the rest at the end.
+fn fill(spot: &Spot, name: &OsStr, bytes: &[u8], mode: Mode, ids: Ids) -> io::Result<()> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let first = nix::sys::stat::Mode::from_bits_truncate(mode.bits() & 0o700);
-    let fd = nix::fcntl::openat(&dir, draft.as_os_str(), flags, first)?;
-    let mut file = File::from(fd);
-    let written = fill(&mut file)
-        .and_then(|()| settle_owner(&file, mode, ids))
-        .and_then(|()| Ok(renameat(&dir, draft.as_os_str(), &dir, name.as_os_str())?));
-    if written.is_err() {
-        let _ = unlinkat(&dir, draft.as_os_str(), UnlinkatFlags::NoRemoveDir);
-    }
-    written
+    // The group may be another one until fchown: nothing for it, nor a set-id bit, before that.
+    let first = sys::Mode::from_bits_truncate(mode.bits() & 0o600);
+    let mut file = File::from(openat(&spot.dir, name, flags, first)?);
+    file.write_all(bytes)?;
+    dress(&file, mode, ids)
 }
 
-fn settle_owner(file: &File, mode: Mode, ids: Option<Ids>) -> io::Result<()> {
-    if let Some((uid, gid)) = ids {
+fn dress(file: &File, mode: Mode, ids: Ids) -> io::Result<()> {
+    let now = fstat(file)?;
+    if let Ids::Known(uid, gid) = ids
+        && (now.st_uid, now.st_gid) != (uid, gid)
+    {
         fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
     }
-    // After the owner: chown(2) takes the set-id bits away.
-    Ok(fchmod(
-        file.as_fd(),
-        nix::sys::stat::Mode::from_bits_truncate(mode.bits()),
-    )?)
+    // Last, for fchown and write clear set-id bits.
+    Ok(fchmod(file, sys::Mode::from_bits_truncate(mode.bits()))?)
 }
 
-fn draft_name(name: &OsString) -> OsString {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let mut draft = OsString::from(".");
-    draft.push(name);
-    draft.push(format!(
-        ".firstlight-{}-{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    ));
-    draft
-}
-
-/// Ensures a directory with this mode and owner.
-pub(crate) fn ensure_directory(
-    root: &Root,
-    path: &Path,
+fn directory_in(
+    host: &Host,
+    spot: &Spot,
+    follow_link: bool,
     mode: Mode,
-    ids: Option<Ids>,
+    ids: Ids,
 ) -> io::Result<Change> {
-    let made = root.make_dirs(path)?;
-    let dir = root.open_path(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0)?;
-    let stat = fstat(&dir)?;
-    let owned = ids.is_none_or(|ids| ids == (stat.st_uid, stat.st_gid));
-    if stat.st_mode & 0o7777 == mode.bits() && owned {
-        return Ok(if made {
-            Change::MADE
-        } else {
-            Change::AlreadySo
+    let fresh = stat(&spot.dir, &spot.name)?.is_none();
+    if fresh {
+        make_directory(&spot.dir, &spot.name, mode.bits() & 0o700 | 0o500)?;
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let fd = if follow_link && !fresh {
+        host.root.open(&spot.path, flags, 0)?
+    } else {
+        let flags = flags | OFlag::O_NOFOLLOW;
+        openat(&spot.dir, spot.name.as_os_str(), flags, sys::Mode::empty())?
+    };
+    if !fresh && dressed(&fstat(&fd)?, mode, ids) {
+        return Ok(match ids {
+            Ids::Known(..) => Change::AlreadySo,
+            Ids::NeedsRoot => Change::NotDone(NotDone::NeedsRoot),
         });
     }
-    settle_owner(&File::from(dir), mode, ids)?;
-    Ok(Change::MADE)
+    dress(&File::from(fd), mode, ids)?;
+    host.touch(&spot.dir)?;
+    Ok(made(ids))
 }
 
-/// Ensures a symbolic link that holds `to`; a link or file that is there is replaced in one step.
-pub(crate) fn ensure_link(root: &Root, path: &Path, to: &Path) -> io::Result<Change> {
-    if root.link(path)?.as_deref() == Some(to) {
-        return Ok(Change::AlreadySo);
+fn made(ids: Ids) -> Change {
+    match ids {
+        Ids::Known(..) => Change::MADE,
+        Ids::NeedsRoot => Change::Made {
+            note: Some("its owner is not set: needs root".into()),
+        },
     }
-    if let Some(parent) = path.parent() {
-        root.make_dirs(parent)?;
-    }
-    let (dir, name) = root.parent(path)?;
-    let draft = draft_name(&name);
-    symlinkat(to, &dir, draft.as_os_str())?;
-    if let Err(error) = renameat(&dir, draft.as_os_str(), &dir, name.as_os_str()) {
-        let _ = unlinkat(&dir, draft.as_os_str(), UnlinkatFlags::NoRemoveDir);
-        return Err(error.into());
-    }
-    Ok(Change::MADE)
 }
 
-/// Ensures that there is no file; a directory is not removed.
-pub(crate) fn ensure_absent(root: &Root, path: &Path) -> io::Result<Change> {
-    if root.stat(path)?.is_none() {
-        return Ok(Change::AlreadySo);
-    }
-    let (dir, name) = root.parent(path)?;
-    unlinkat(&dir, name.as_os_str(), UnlinkatFlags::NoRemoveDir)?;
-    Ok(Change::MADE)
-}
-
-/// The type bits of a mode.
-pub(crate) fn kind_of(mode: u32) -> SFlag {
-    SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits())
+fn temporary_name() -> OsString {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!(".firstlight-{}-{count}", std::process::id()).into()
 }

@@ -1,187 +1,123 @@
-//! The machine below a root, as it is.
+//! A machine below a root, and what can be seen of it.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use contract::effect::{Effect, FileSpec, Owner, Target};
-use contract::error::EffectError;
-use contract::machine::{Change, FileKind, Machine, Probe};
-use nix::fcntl::OFlag;
-use nix::sys::stat::{SFlag, fstat};
-use nix::unistd::syncfs;
+use contract::machine::{FileKind, Probe};
+use nix::dir::Dir;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::unistd::{geteuid, syncfs};
 
-use crate::root::{Root, is_absent};
-use crate::{accounts, commands, files, live, mirror};
+use crate::root::{Root, stat};
 
-/// A machine: this one, or the one below a directory.
+const READ_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The machine below a root: `/` is the running one.
 #[derive(Debug)]
 pub struct Host {
-    root: Root,
-    is_root: bool,
-    language: Option<String>,
-    /// One open directory for each file system that was written to and not settled.
-    written: RefCell<BTreeMap<u64, OwnedFd>>,
+    pub(crate) root: Root,
+    pub(crate) privileged: bool,
+    /// One open directory for each file system that was written to, by device number.
+    touched: Mutex<BTreeMap<u64, OwnedFd>>,
 }
 
 impl Host {
-    /// The machine below `root`; `/` is the one that runs.
+    /// The machine below `root`.
     ///
     /// # Errors
-    /// When there is no such directory, or the kernel has no openat2(2) and `root` is not `/`.
+    /// When there is no such directory, or the kernel cannot keep paths inside it.
     pub fn new(root: &Path) -> io::Result<Self> {
-        if root != Path::new("/") {
-            std::fs::create_dir_all(root)?;
-        }
         Ok(Self {
-            root: Root::open(root)?,
-            is_root: nix::unistd::geteuid().is_root(),
-            language: None,
-            written: RefCell::default(),
+            root: Root::new(root)?,
+            privileged: geteuid().is_root(),
+            touched: Mutex::default(),
         })
     }
 
-    /// Gives the children this locale (LANG, locale(7)).
-    pub fn set_language(&mut self, language: Option<String>) {
-        self.language = language;
-    }
-
-    /// Whether it is the machine that runs.
+    /// Whether it is the running machine.
     #[must_use]
     pub const fn is_live(&self) -> bool {
         self.root.is_live()
     }
 
-    /// Its root, as the host sees it.
+    /// Its root, as this process sees it.
     #[must_use]
     pub fn root(&self) -> &Path {
         self.root.path()
     }
 
-    pub(crate) const fn is_root(&self) -> bool {
-        self.is_root
+    /// Remembers that something in `dir` changed, for [`Host::sync`].
+    pub(crate) fn touch(&self, dir: &OwnedFd) -> io::Result<()> {
+        let device = fstat(dir)?.st_dev;
+        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        if let std::collections::btree_map::Entry::Vacant(entry) = touched.entry(device) {
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            entry.insert(openat(dir, ".", flags, Mode::empty())?);
+        }
+        Ok(())
     }
 
-    pub(crate) const fn paths(&self) -> &Root {
-        &self.root
+    /// syncfs(2) of every file system that was written to since the last call.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(entry) = touched.first_entry() {
+            syncfs(entry.get())?;
+            entry.remove();
+        }
+        Ok(())
     }
 
-    pub(crate) fn language(&self) -> Option<&str> {
-        self.language.as_deref()
-    }
-
-    /// Notes that a directory's file system was written to.
-    pub(crate) fn touched(&self, directory: &Path) {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-        let Ok(fd) = self.root.open_path(directory, flags, 0) else {
-            return;
+    /// Whether `path` is a link that holds `to`.
+    pub(crate) fn links_to(&self, path: &Path, to: &Path) -> io::Result<bool> {
+        let Some((dir, name)) = absent(self.root.parent(path, false))? else {
+            return Ok(false);
         };
-        if let Ok(stat) = fstat(&fd) {
-            self.written.borrow_mut().entry(stat.st_dev).or_insert(fd);
-        }
+        let now = nix::fcntl::readlinkat(&dir, name.as_os_str());
+        Ok(now.is_ok_and(|now| now == to.as_os_str()))
     }
 
-    /// Where a target is now.
-    pub(crate) fn resolve(&self, target: &Target) -> Result<PathBuf, EffectError> {
-        match target {
-            Target::Path(path) => Ok(path.clone()),
-            Target::Home { user, rest } => {
-                let account = self
-                    .user(user.as_str())
-                    .map_err(|source| EffectError::Read {
-                        path: "/etc/passwd".into(),
-                        source,
-                    })?;
-                match account {
-                    Some(account) => Ok(Path::new(&account.home).join(rest)),
-                    None => Err(EffectError::NoSuchAccount {
-                        kind: "user",
-                        name: user.to_string(),
-                    }),
-                }
-            }
+    /// What is at `path`, its last link not followed.
+    pub(crate) fn stat(&self, path: &Path) -> io::Result<Option<FileStat>> {
+        if path.file_name().is_none() {
+            return Ok(Some(fstat(&self.root.directory(path, false)?)?));
         }
-    }
-
-    /// The numbers of an owner, and what there is to tell when it cannot be given.
-    pub(crate) fn owner(
-        &self,
-        owner: &Owner,
-    ) -> Result<(Option<files::Ids>, Option<String>), EffectError> {
-        match owner {
-            Owner::Root => Ok((self.is_root.then_some((0, 0)), None)),
-            Owner::Named { .. } if !self.is_root => {
-                Ok((None, Some(format!("owner {owner} is not set: needs root"))))
-            }
-            Owner::Named { user, group } => {
-                let nobody = |kind, name: &str| EffectError::NoSuchAccount {
-                    kind,
-                    name: name.to_owned(),
-                };
-                let reading = |path: &'static str| {
-                    move |source| EffectError::Read {
-                        path: path.into(),
-                        source,
-                    }
-                };
-                let account = self.user(user).map_err(reading("/etc/passwd"))?;
-                let account = account.ok_or_else(|| nobody("user", user))?;
-                let gid = match group {
-                    None => account.gid,
-                    Some(group) => {
-                        let gid = self.group(group).map_err(reading("/etc/group"))?;
-                        gid.ok_or_else(|| nobody("group", group))?
-                    }
-                };
-                Ok((Some((account.uid, gid)), None))
-            }
+        match absent(self.root.parent(path, false))? {
+            Some((dir, name)) => stat(&dir, &name),
+            None => Ok(None),
         }
-    }
-
-    fn file(&self, spec: &FileSpec) -> Result<Change, EffectError> {
-        let path = self.resolve(&spec.at)?;
-        let (ids, note) = self.owner(&spec.owner)?;
-        let change = files::ensure_file(&self.root, &path, spec.content.bytes(), spec.mode, ids)
-            .map_err(|source| EffectError::Write {
-                path: path.clone(),
-                source,
-            })?;
-        self.wrote(&path, change, note)
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "so that it ends an effect")]
-    fn wrote(
-        &self,
-        path: &Path,
-        change: Change,
-        note: Option<String>,
-    ) -> Result<Change, EffectError> {
-        if change.is_change() {
-            self.touched(path.parent().unwrap_or(path));
-            return Ok(Change::Made { note });
-        }
-        Ok(change)
     }
 }
 
 impl Probe for Host {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        files::read(&self.root, path)
+        // O_NONBLOCK: a pipe in the place of a file would wait for a writer.
+        let opened = self.root.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK, 0);
+        let Some(fd) = absent(opened)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        File::from(fd)
+            .take(READ_LIMIT + 1)
+            .read_to_end(&mut bytes)?;
+        if u64::try_from(bytes.len()).is_ok_and(|n| n <= READ_LIMIT) {
+            Ok(Some(bytes))
+        } else {
+            Err(io::ErrorKind::FileTooLarge.into())
+        }
     }
 
     fn list(&self, path: &Path) -> io::Result<Option<Vec<String>>> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-        let fd = match self.root.open_path(path, flags, 0) {
-            Ok(fd) => fd,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(error),
+        let Some(fd) = absent(self.root.open(path, flags, 0))? else {
+            return Ok(None);
         };
-        let mut dir = nix::dir::Dir::from_fd(fd)?;
         let mut names = Vec::new();
-        for entry in dir.iter() {
+        for entry in Dir::from_fd(fd)?.iter() {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if name != "." && name != ".." {
                 names.push(name);
@@ -192,78 +128,32 @@ impl Probe for Host {
     }
 
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {
-        let stat = self.root.stat(path)?;
-        Ok(stat.map(|stat| match files::kind_of(stat.st_mode) {
-            SFlag::S_IFREG => FileKind::File,
-            SFlag::S_IFDIR => FileKind::Directory,
-            SFlag::S_IFLNK => FileKind::Link,
-            _ => FileKind::Other,
-        }))
+        Ok(self.stat(path)?.map(|stat| kind_of(&stat)))
     }
 }
 
-impl Machine for Host {
-    fn apply(&self, effect: &Effect) -> Result<Change, EffectError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| EffectError::Write { path, source }
-        };
-        match effect {
-            Effect::File(spec) => self.file(spec),
-            Effect::Directory { at, mode, owner } => {
-                let path = self.resolve(at)?;
-                let (ids, note) = self.owner(owner)?;
-                let change = files::ensure_directory(&self.root, &path, *mode, ids)
-                    .map_err(failed(&path))?;
-                self.wrote(&path, change, note)
-            }
-            Effect::Link { at, to } => {
-                let path = self.resolve(at)?;
-                let change = files::ensure_link(&self.root, &path, to).map_err(failed(&path))?;
-                self.wrote(&path, change, None)
-            }
-            Effect::Absent { at } => {
-                let path = self.resolve(at)?;
-                let change = files::ensure_absent(&self.root, &path).map_err(failed(&path))?;
-                self.wrote(&path, change, None)
-            }
-            Effect::Hostname(name) => live::ensure_hostname(self, name),
-            Effect::Group(group) => accounts::ensure_group(self, group),
-            Effect::User(user) => accounts::ensure_user(self, user),
-            Effect::AuthorizedKeys(spec) => accounts::ensure_keys(self, spec),
-            Effect::Mirror(spec) => mirror::apply(self, spec),
-            Effect::Unit { verb, name } => live::unit(self, *verb, name),
-            Effect::Run(spec) => commands::run(self, spec),
-        }
+/// What a stat(2) result speaks of.
+pub(crate) fn kind_of(stat: &FileStat) -> FileKind {
+    match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+        SFlag::S_IFREG => FileKind::File,
+        SFlag::S_IFDIR => FileKind::Directory,
+        SFlag::S_IFLNK => FileKind::Link,
+        _ => FileKind::Other,
     }
+}
 
-    fn settle(&self) -> Result<(), EffectError> {
-        for fd in std::mem::take(&mut *self.written.borrow_mut()).into_values() {
-            syncfs(&fd).map_err(|errno| EffectError::System {
-                what: "write everything to the disk",
-                source: errno.into(),
-            })?;
+/// "There is none" is an answer, not an error.
+fn absent<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
         }
-        Ok(())
-    }
-
-    fn append(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<(), EffectError> {
-        let failed = |source| EffectError::Write {
-            path: path.to_owned(),
-            source,
-        };
-        if let Some(parent) = path.parent() {
-            self.root.make_dirs(parent).map_err(failed)?;
-        }
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_NOFOLLOW;
-        let fd = self.root.open_path(path, flags, 0o600).map_err(failed)?;
-        let mut file = File::from(fd);
-        file.write_all(bytes).map_err(failed)?;
-        if durable {
-            file.sync_data().map_err(failed)?;
-        } else {
-            self.touched(path.parent().unwrap_or(path));
-        }
-        Ok(())
+        Err(error) => Err(error),
     }
 }

@@ -1,18 +1,21 @@
-//! The hands: the one door through which a machine is changed.
+//! The machine itself: the one crate that changes anything, below `/` or below another root.
 //!
-//! [`Host`] performs effects below a root; [`DryRun`] tells what it would do.
+//! [`Host`] performs effects; [`DryRun`] tells what performing them would change.
 
 mod accounts;
+mod authorized_keys;
 mod commands;
 mod dry_run;
 mod files;
 mod host;
-mod live;
 mod lock;
+mod machine;
 mod mirror;
 mod root;
+mod running;
+#[cfg(test)]
+mod tests;
 
 pub use dry_run::DryRun;
 pub use host::Host;
-pub use live::{boot_id, random32, remove_state};
-pub use lock::RunLock;
+pub use lock::{RunLock, boot_id, random32, remove_state};

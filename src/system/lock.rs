@@ -1,37 +1,97 @@
-//! One firstlight at a time.
+//! The run lock, and small facts that the agent needs of a machine.
 
 use std::fs::{File, TryLockError};
-use std::io;
-use std::path::Path;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 
+use contract::error::EffectError;
+use contract::machine::Probe;
 use nix::fcntl::OFlag;
 
 use crate::host::Host;
 
-const LOCK: &str = "/run/firstlight/lock";
-
-/// Held while modules run; gone with its holder, however that ends.
+/// Held by whoever changes the machine; the kernel releases it when its holder dies.
 #[derive(Debug)]
-pub struct RunLock(#[expect(dead_code, reason = "held, not used")] File);
+pub struct RunLock {
+    _file: File,
+}
 
 impl RunLock {
-    /// Takes the lock; `None` if another holds it and `wait` is false.
+    /// Takes /run/firstlight/lock below the root (flock(2)). `None` if another holds it and
+    /// `wait` is false.
     ///
     /// # Errors
-    /// What the kernel said.
+    /// When the file cannot be made or locked.
     pub fn acquire(host: &Host, wait: bool) -> io::Result<Option<Self>> {
-        let path = Path::new(LOCK);
-        host.paths().make_dirs(Path::new("/run/firstlight"))?;
+        host.root.directory(Path::new("/run/firstlight"), true)?;
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
-        let file = File::from(host.paths().open_path(path, flags, 0o600)?);
+        let file = File::from(
+            host.root
+                .open(Path::new("/run/firstlight/lock"), flags, 0o600)?,
+        );
         if wait {
             file.lock()?;
-            return Ok(Some(Self(file)));
+            return Ok(Some(Self { _file: file }));
         }
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self(file))),
+            Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// 32 random bytes of the kernel (random(4)).
+///
+/// # Errors
+/// When /dev/urandom cannot be read.
+pub fn random32() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The kernel's boot id (random(4)); `None` below another root than `/` that has none.
+#[must_use]
+pub fn boot_id(host: &Host) -> Option<String> {
+    let bytes = host.read(Path::new("/proc/sys/kernel/random/boot_id"));
+    let text = String::from_utf8(bytes.ok()??).ok()?;
+    Some(text.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
+/// Removes /var/lib/firstlight and /run/firstlight below the root; tells which were there.
+///
+/// # Errors
+/// [`EffectError::Refused`] when one is a link, [`EffectError::Write`] when the kernel refuses.
+pub fn remove_state(host: &Host) -> Result<Vec<PathBuf>, EffectError> {
+    let mut removed = Vec::new();
+    for path in ["/var/lib/firstlight", "/run/firstlight"].map(PathBuf::from) {
+        match remove_tree(host, &path) {
+            Ok(true) => removed.push(path),
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                let reason = "it is not a directory; remove it by hand".to_owned();
+                return Err(EffectError::Refused { path, reason });
+            }
+            Err(source) => return Err(EffectError::Write { path, source }),
+        }
+    }
+    Ok(removed)
+}
+
+fn remove_tree(host: &Host, path: &Path) -> io::Result<bool> {
+    let Some(found) = host.stat(path)? else {
+        return Ok(false);
+    };
+    if crate::host::kind_of(&found) != contract::machine::FileKind::Directory {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let (dir, name) = host.root.parent(path, false)?;
+    // Through the open directory, so that no link above it can lead out of the root; the
+    // standard library does not follow links below it.
+    let parent = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd()));
+    std::fs::remove_dir_all(parent.join(name))?;
+    host.touch(&dir)?;
+    Ok(true)
 }

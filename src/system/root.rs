@@ -1,187 +1,121 @@
-//! Paths that stay inside a root: a link in the tree never leads out of it.
+//! A directory that paths cannot leave.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, fchmod, fstatat, mkdirat};
 
-/// How many links a path may lead over, as in the kernel (path_resolution(7)).
-const MAX_LINKS: usize = 40;
-
-/// The directory that a machine's paths are below.
+/// `/`, or another directory inside which every path is resolved, links included (openat2(2),
+/// `RESOLVE_IN_ROOT`).
 #[derive(Debug)]
 pub(crate) struct Root {
-    dir: OwnedFd,
     path: PathBuf,
+    fd: OwnedFd,
     live: bool,
 }
 
 impl Root {
-    /// Opens it. Below `/` paths are opened plainly; below any other directory with openat2(2) and
-    /// RESOLVE_IN_ROOT.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn new(path: &Path) -> io::Result<Self> {
         let path = path.canonicalize()?;
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let dir = nix::fcntl::open(&path, flags, Mode::empty())?;
+        let fd = open(&path, dir_flags(), Mode::empty())?;
         let root = Self {
             live: path == Path::new("/"),
-            dir,
             path,
+            fd,
         };
-        match root.open_path(Path::new("."), flags, 0) {
-            Err(error) if error.raw_os_error() == Some(code(Errno::ENOSYS)) => Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "this kernel has no openat2(2), without which --root cannot be kept safe",
-            )),
-            Err(error) => Err(error),
-            Ok(_) => Ok(root),
-        }
+        // Tells at once, not at the first effect, when the kernel lacks openat2.
+        root.open(Path::new("/"), dir_flags(), 0)?;
+        Ok(root)
     }
 
-    /// Whether it is the machine that runs.
-    pub(crate) const fn is_live(&self) -> bool {
-        self.live
-    }
-
-    /// As the host sees it.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens a path with these flags; `mode` counts when the file is made.
-    pub(crate) fn open_path(&self, path: &Path, flags: OFlag, mode: u32) -> io::Result<OwnedFd> {
-        let inside = inside(path)?;
+    pub(crate) const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Opens an absolute path of the machine; a last link is followed unless `flags` forbid it.
+    pub(crate) fn open(&self, path: &Path, flags: OFlag, mode: u32) -> io::Result<OwnedFd> {
+        if !path.is_absolute() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the path is not absolute",
+            ));
+        }
         let flags = flags | OFlag::O_CLOEXEC;
         let mode = Mode::from_bits_truncate(mode);
         if self.live {
-            return Ok(openat(&self.dir, &inside, flags, mode)?);
+            return Ok(open(path, flags, mode)?);
         }
-        let how = OpenHow::new()
-            .flags(flags)
-            .mode(mode)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT);
-        Ok(openat2(&self.dir, &inside, how)?)
-    }
-
-    /// The directory that a path is in, and its last component.
-    pub(crate) fn parent(&self, path: &Path) -> io::Result<(OwnedFd, OsString)> {
-        let (parent, name) = split(path)?;
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-        Ok((self.open_path(parent, flags, 0)?, name.to_owned()))
-    }
-
-    /// Makes a directory and those above it, 0755 whatever the umask says; tells whether it was
-    /// made now.
-    pub(crate) fn make_dirs(&self, path: &Path) -> io::Result<bool> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-        match self.open_path(path, flags, 0) {
-            Ok(_) => return Ok(false),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        if let Some(parent) = path.parent() {
-            self.make_dirs(parent)?;
-        }
-        let (parent, name) = self.parent(path)?;
-        match mkdirat(&parent, name.as_os_str(), Mode::from_bits_truncate(0o755)) {
-            Ok(()) => {}
-            Err(Errno::EEXIST) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        }
-        let made = self.open_path(path, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW, 0)?;
-        fchmod(&made, Mode::from_bits_truncate(0o755))?;
-        Ok(true)
-    }
-
-    /// What is at a path, the last link not followed; `None` if nothing is.
-    pub(crate) fn stat(&self, path: &Path) -> io::Result<Option<FileStat>> {
-        if inside(path)? == Path::new(".") {
-            return Ok(Some(nix::sys::stat::fstat(&self.dir)?));
-        }
-        let found = self.parent(path).and_then(|(dir, name)| {
-            Ok(fstatat(
-                &dir,
-                name.as_os_str(),
-                AtFlags::AT_SYMLINK_NOFOLLOW,
-            )?)
-        });
-        match found {
-            Ok(stat) => Ok(Some(stat)),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What a link holds; `None` if there is no link.
-    pub(crate) fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
-        let held = self
-            .parent(path)
-            .and_then(|(dir, name)| Ok(readlinkat(&dir, name.as_os_str())?));
-        match held {
-            Ok(target) => Ok(Some(PathBuf::from(target))),
-            Err(error)
-                if is_absent(&error) || error.raw_os_error() == Some(code(Errno::EINVAL)) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Where a path leads when links in its last component are followed.
-    pub(crate) fn follow(&self, path: &Path) -> io::Result<PathBuf> {
-        let mut path = path.to_owned();
-        for _ in 0..MAX_LINKS {
-            match self.link(&path)? {
-                None => return Ok(path),
-                Some(target) if target.is_absolute() => path = target,
-                Some(target) => path = path.parent().unwrap_or(Path::new("/")).join(target),
+        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        let how = OpenHow::new().flags(flags).mode(mode).resolve(resolve);
+        // openat2(2): EAGAIN when somebody renames a directory meanwhile; again is the answer.
+        for _ in 0..100 {
+            match openat2(&self.fd, path, how) {
+                Err(Errno::EAGAIN) => {}
+                Err(Errno::ENOSYS) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::Unsupported,
+                        "a root other than / needs openat2(2): Linux 5.6 or newer",
+                    ));
+                }
+                other => return Ok(other?),
             }
         }
-        Err(Errno::ELOOP.into())
+        Err(Errno::EAGAIN.into())
+    }
+
+    /// The directory `path`; it and those above it are made 0755 if `make`.
+    pub(crate) fn directory(&self, path: &Path, make: bool) -> io::Result<OwnedFd> {
+        match self.open(path, dir_flags(), 0) {
+            Err(error) if make && error.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
+        let (parent, name) = self.parent(path, true)?;
+        make_directory(&parent, &name, 0o755)?;
+        self.open(path, dir_flags(), 0)
+    }
+
+    /// The directory that holds the last name of `path`, and that name.
+    pub(crate) fn parent(&self, path: &Path, make: bool) -> io::Result<(OwnedFd, OsString)> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the path has no last name",
+            ));
+        };
+        Ok((self.directory(parent, make)?, name.to_owned()))
     }
 }
 
-/// Whether an error says that there is nothing at a path.
-pub(crate) fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+/// For a directory that others are reached through; reading it needs no permission then.
+pub(crate) fn dir_flags() -> OFlag {
+    OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC
 }
 
-fn split(path: &Path) -> io::Result<(&Path, &OsStr)> {
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => Ok((parent, name)),
-        _ => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "a path without a file name",
-        )),
+/// Makes a directory whatever the umask is; one that is there stays as it is.
+pub(crate) fn make_directory(parent: &OwnedFd, name: &OsStr, mode: u32) -> io::Result<()> {
+    match mkdirat(parent, name, Mode::from_bits_truncate(mode & 0o700)) {
+        Ok(()) => {}
+        Err(Errno::EEXIST) => return Ok(()),
+        Err(error) => return Err(error.into()),
     }
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let made = openat(parent, name, flags, Mode::empty())?;
+    Ok(fchmod(&made, Mode::from_bits_truncate(mode))?)
 }
 
-/// `/etc/hosts` as `etc/hosts`.
-fn inside(path: &Path) -> io::Result<PathBuf> {
-    let inside: PathBuf = path
-        .components()
-        .filter(|part| {
-            !matches!(
-                part,
-                Component::RootDir | Component::CurDir | Component::Prefix(_)
-            )
-        })
-        .collect();
-    if inside.as_os_str().is_empty() {
-        Ok(PathBuf::from("."))
-    } else {
-        Ok(inside)
+/// What is in a directory under a name, a link not followed; `None` if nothing is.
+pub(crate) fn stat(dir: &OwnedFd, name: &OsStr) -> io::Result<Option<FileStat>> {
+    match fstatat(dir, name, nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(error) => Err(error.into()),
     }
-}
-
-fn code(errno: Errno) -> i32 {
-    io::Error::from(errno).raw_os_error().unwrap_or(0)
 }

@@ -20,6 +20,7 @@ impl Scene {
         let name = format!("firstlight-mirror-{}-{name}", std::process::id());
         let root = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(&root).unwrap();
         let host = Host::new(&root).unwrap();
         let spec = MirrorSpec {
             origin: Origin::Directory("/origin".into()),

@@ -1,0 +1,193 @@
+//! The boot: stages in their order, the gate, and a report after each.
+
+use contract::datasource::Found;
+use contract::machine::{Machine, Probe};
+use contract::module::Stage;
+use contract::name::InstanceId;
+use contract::plan::Problem;
+use contract::report::{ModuleReport, Outcome, ProblemReport, Report, StageReport};
+use engine::report_file;
+
+use crate::notify::{Gate, Notifier};
+use crate::session::{self, Known, Mode, Session};
+
+/// The id of a machine that no data source knows. Source of the name: cloud-init,
+/// `cloudinit/sources/DataSourceNone.py`.
+const NO_INSTANCE: &str = "iid-datasource-none";
+
+/// Runs `stages` for real and returns the report of the boot so far.
+///
+/// The run lock is held by the caller. What fails is in the report; an error means that nothing
+/// could be begun.
+///
+/// # Errors
+/// When the instance's state cannot be kept, or a later stage finds nothing stored.
+pub(crate) fn run(
+    session: &Session,
+    stages: &[Stage],
+    notifier: &Notifier,
+    observer: &mut dyn FnMut(Stage, &ModuleReport),
+) -> anyhow::Result<Report> {
+    let gate = Gate::new(notifier, session.settings.gate_budget());
+    let begins = stages.contains(&Stage::Identity);
+    let (known, mut report) = if begins {
+        begin(session, notifier)?
+    } else {
+        go_on(session)?
+    };
+    let mut semaphores = session.semaphores(&known)?;
+    for stage in stages {
+        notifier.status(&format!("stage {}", stage.as_str()));
+        session::note_stage(&mut report, unfinished(*stage));
+        session::publish(session, &report);
+        let mut mode = Mode {
+            dry: false,
+            force: false,
+            observer: &mut |stage, module| {
+                log(stage, module);
+                observer(stage, module);
+            },
+        };
+        let all = |_: &_| true;
+        let done = session::run_stage(
+            session,
+            &known,
+            &mut semaphores,
+            &session.host,
+            *stage,
+            &all,
+            &mut mode,
+        );
+        session::note_stage(&mut report, done);
+        if *stage == Stage::Identity {
+            gate.open();
+            // Only after READY: nobody who wants to log in waits for the disk.
+            if let Err(error) = session.host.settle() {
+                tracing::error!("cannot settle: {}", contract::error::chain(&error));
+            }
+        }
+        session::publish(session, &report);
+    }
+    notifier.status("done");
+    Ok(report)
+}
+
+/// Learns who this machine is, and stores it.
+fn begin(session: &Session, notifier: &Notifier) -> anyhow::Result<(Known, Report)> {
+    notifier.status("asking who this instance is");
+    let (datasource, found, failure) = match session.ask() {
+        Ok((name, found)) => (name, found, None),
+        Err(error) => {
+            tracing::error!("{error:#}");
+            (
+                String::from("None"),
+                nobody()?,
+                Some(Problem::error(None, format!("{error:#}"))),
+            )
+        }
+    };
+    let (known, found) = session.understand(datasource, found);
+    session.store(&found)?;
+    let mut report = session.report(&known, &found.warnings);
+    report
+        .problems
+        .extend(failure.as_ref().map(ProblemReport::from));
+    for problem in &report.problems {
+        tracing::warn!("{problem}");
+    }
+    for effect in report_file::instance_files(&known.metadata, &known.prepared.params) {
+        if let Err(error) = session.host.apply(&effect) {
+            tracing::error!("cannot publish: {}", contract::error::chain(&error));
+        }
+    }
+    Ok((known, report))
+}
+
+/// Goes on with what an earlier stage of this boot stored.
+fn go_on(session: &Session) -> anyhow::Result<(Known, Report)> {
+    let known = session.recall_or_fail()?;
+    let boot_id = system::boot_id(&session.host);
+    let earlier = report_file::read(&session.host).filter(|report| report.boot_id == boot_id);
+    let report = earlier.unwrap_or_else(|| session.report(&known, &[]));
+    Ok((known, report))
+}
+
+fn nobody() -> anyhow::Result<Found> {
+    let id: InstanceId = NO_INSTANCE.parse()?;
+    Ok(Found {
+        metadata: contract::instance::InstanceMetadata::new(id, "none"),
+        user_data: contract::user_data::UserData::default(),
+        vendor_data: None,
+        warnings: Vec::new(),
+    })
+}
+
+fn unfinished(stage: Stage) -> StageReport {
+    StageReport {
+        stage,
+        started: session::now(),
+        finished: None,
+        modules: Vec::new(),
+    }
+}
+
+fn log(stage: Stage, module: &ModuleReport) {
+    let outcome = outcome_word(&module.outcome);
+    let (name, stage, duration_us) = (module.name.as_str(), stage.as_str(), module.duration_us);
+    let failed = matches!(module.outcome, Outcome::Failed | Outcome::Interrupted(_));
+    if failed {
+        tracing::error!(
+            module = name,
+            stage,
+            outcome,
+            duration_us,
+            "{name}: {outcome}"
+        );
+    } else {
+        tracing::info!(
+            module = name,
+            stage,
+            outcome,
+            duration_us,
+            "{name}: {outcome}"
+        );
+    }
+    for problem in &module.problems {
+        tracing::warn!(module = name, stage, "{problem}");
+    }
+    for step in &module.steps {
+        if let Some(error) = &step.error {
+            let step = step.name.as_str();
+            tracing::error!(
+                module = name,
+                stage,
+                step,
+                "{name}/{step}: {}",
+                error.message
+            );
+        }
+    }
+}
+
+/// `changed`, `unchanged`, `failed` ...
+pub(crate) const fn outcome_word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Changed => "changed",
+        Outcome::Unchanged => "unchanged",
+        Outcome::WouldChange => "would change",
+        Outcome::Skipped(_) => "skipped",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted(_) => "interrupted",
+    }
+}
+
+/// Whether firstlight is switched off on this machine, and by what.
+pub(crate) fn switched_off(probe: &dyn Probe) -> Option<String> {
+    let markers = ["/etc/firstlight/disabled", "/etc/cloud/cloud-init.disabled"];
+    let marker = markers.iter().find(|path| {
+        probe
+            .kind(std::path::Path::new(path))
+            .is_ok_and(|kind| kind.is_some())
+    });
+    marker.map(|path| format!("{path} exists"))
+}

@@ -1,0 +1,66 @@
+//! `firstlight run`
+
+use std::process::ExitCode;
+
+use contract::module::{Entry, Stage};
+use contract::report::{Health, Report};
+
+use super::{Format, table};
+use crate::session::{self, Mode, Session, Target};
+
+/// Run single modules again, from what the boot stored: for debugging.
+///
+/// Without --force a module that has done its work for this instance is skipped, as at boot.
+/// Exit code 1 if something failed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    /// Modules, as `firstlight modules` lists them.
+    #[arg(value_name = "MODULE", required = true)]
+    modules: Vec<String>,
+    /// Run them although they are done.
+    #[arg(long)]
+    force: bool,
+    /// How to print what was done.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Run {
+    pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
+        for name in &self.modules {
+            super::modules::find(name)?;
+        }
+        let session = Session::open(target)?;
+        let _lock = session.lock()?;
+        let known = session.recall_or_fail()?;
+        let mut semaphores = session.semaphores(&known)?;
+        let wanted = |entry: &Entry| self.modules.iter().any(|name| name == entry.facts.name);
+        let mut mode = Mode {
+            dry: false,
+            force: self.force,
+            observer: &mut |_, _| {},
+        };
+        let mut report = Report::new();
+        for stage in Stage::ALL {
+            report.stages.push(session::run_stage(
+                &session,
+                &known,
+                &mut semaphores,
+                &session.host,
+                stage,
+                &wanted,
+                &mut mode,
+            ));
+        }
+        match self.format {
+            Format::Json => table::json(&report)?,
+            Format::Text => table::report(&report),
+        }
+        let failed = report.health() == Health::Error;
+        Ok(if failed {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! Tables and diffs on a terminal: the one place that prints.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is where the CLI prints"
+)]
+
+use contract::report::{Health, ModuleReport, Outcome, ProblemReport, Report, StepReport};
+use serde::Serialize;
+
+use crate::boot::outcome_word;
+
+/// Prints rows in columns as wide as they need to be; the last column is not padded.
+pub(crate) fn print(rows: &[Vec<String>]) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
+    for row in rows {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}
+
+/// Prints a line.
+pub(crate) fn line(text: &str) {
+    println!("{text}");
+}
+
+/// Prints a line on stderr.
+pub(crate) fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Prints JSON, indented.
+///
+/// # Errors
+/// When the value cannot be JSON.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// A table of what was done, module for module, then what is wrong.
+pub(crate) fn report(report: &Report) {
+    let mut rows = vec![row(["STAGE", "MODULE", "OUTCOME", "WHAT"])];
+    for stage in &report.stages {
+        for module in &stage.modules {
+            rows.extend(module_rows(stage.stage.as_str(), module));
+        }
+    }
+    print(&rows);
+    problems(report);
+}
+
+/// What is wrong, each with its place.
+pub(crate) fn problems(report: &Report) {
+    let of_modules = report.modules().flat_map(|module| &module.problems);
+    for problem in report.problems.iter().chain(of_modules) {
+        complain(&problem_line(problem));
+    }
+    for module in report.modules() {
+        for step in &module.steps {
+            if let Some(error) = &step.error {
+                complain(&format!(
+                    "error: {}/{}: {}",
+                    module.name, step.name, error.message
+                ));
+            }
+        }
+    }
+}
+
+/// `warning: part-001:4:10: ...`
+pub(crate) fn problem_line(problem: &ProblemReport) -> String {
+    format!("{}: {problem}", problem.severity)
+}
+
+fn module_rows(stage: &str, module: &ModuleReport) -> Vec<Vec<String>> {
+    let outcome = outcome_text(&module.outcome);
+    if module.steps.is_empty() {
+        return vec![row([stage, &module.name, &outcome, ""])];
+    }
+    let mut rows = Vec::new();
+    for step in &module.steps {
+        rows.extend(step_rows(stage, module, step));
+    }
+    rows
+}
+
+fn step_rows(stage: &str, module: &ModuleReport, step: &StepReport) -> Vec<Vec<String>> {
+    if step.effects.is_empty() {
+        return vec![row([
+            stage,
+            &module.name,
+            &outcome_text(&step.outcome),
+            &step.name,
+        ])];
+    }
+    let effect_row = |effect: &contract::report::EffectReport| {
+        let what = match effect.detail.as_slice() {
+            [note] => format!("{}: {note}", effect.what),
+            _ => effect.what.clone(),
+        };
+        row([stage, &module.name, &effect.change, &what])
+    };
+    step.effects.iter().map(effect_row).collect()
+}
+
+/// `skipped: done before`
+pub(crate) fn outcome_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Skipped(why) | Outcome::Interrupted(why) => {
+            format!("{}: {why}", outcome_word(outcome))
+        }
+        other => outcome_word(other).to_owned(),
+    }
+}
+
+/// A row of cells.
+pub(crate) fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// `done`, `degraded`, `error`
+pub(crate) const fn health_word(health: Health) -> &'static str {
+    match health {
+        Health::Done => "done",
+        Health::Degraded => "degraded",
+        Health::Error => "error",
+    }
+}

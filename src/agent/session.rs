@@ -1,0 +1,287 @@
+//! One run of firstlight: the machine, its image's configuration, and who it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail};
+use contract::datasource::{Datasource, Found, SourceContext};
+use contract::instance::InstanceMetadata;
+use contract::machine::{Machine, Probe};
+use contract::module::{Context, Entry, Stage};
+use contract::plan::Problem;
+use contract::report::{ModuleReport, ProblemReport, Report, StageReport};
+use contract::user_data::UserData;
+use datasources::Seed;
+use engine::image::Image;
+use engine::runner::Runner;
+use engine::semaphore::Semaphores;
+use engine::settings::Settings;
+use engine::store::Store;
+use engine::{Prepared, report_file};
+use system::{DryRun, Host, RunLock};
+
+use crate::image_tree;
+
+/// Which machine, and who tells what it shall become.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Target {
+    /// Work on the system below this directory instead of on this machine.
+    #[arg(long, value_name = "DIR", default_value = "/", global = true)]
+    pub(crate) root: PathBuf,
+    /// Take metadata and user data from this directory instead of from the cloud: `meta-data`,
+    /// `user-data`, optionally `vendor-data`, and `root/` to copy to an empty --root first.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) seed: Option<PathBuf>,
+}
+
+/// The machine and what its image says, before it is known which instance it is.
+pub(crate) struct Session {
+    pub(crate) host: Host,
+    pub(crate) settings: Settings,
+    image: Image,
+    problems: Vec<Problem>,
+    seed: Option<PathBuf>,
+}
+
+/// Who this machine is, and everything that was asked of it.
+pub(crate) struct Known {
+    pub(crate) metadata: InstanceMetadata,
+    pub(crate) prepared: Prepared,
+    pub(crate) datasource: String,
+}
+
+impl Session {
+    /// Opens the machine to change it; lays a seed's image into an empty root first.
+    pub(crate) fn open(target: &Target) -> anyhow::Result<Self> {
+        if let Some(image) = target.image()
+            && image_tree::is_vacant(&target.root)
+        {
+            let root = target.root.display();
+            image_tree::copy(&image, &target.root)
+                .with_context(|| format!("cannot copy {} to {root}", image.display()))?;
+        }
+        Self::at(&target.root, target)
+    }
+
+    /// Opens the machine to look at it: an image that is not laid yet is looked at where it is.
+    pub(crate) fn look(target: &Target) -> anyhow::Result<Self> {
+        match target.image() {
+            Some(image) if image_tree::is_vacant(&target.root) => Self::at(&image, target),
+            _ => Self::at(&target.root, target),
+        }
+    }
+
+    fn at(root: &Path, target: &Target) -> anyhow::Result<Self> {
+        let host = Host::new(root).with_context(|| format!("cannot open {}", root.display()))?;
+        let image = engine::image::load(&host);
+        let (settings, mut problems) = Settings::of(&image.config);
+        problems.extend(image.problems.iter().cloned());
+        Ok(Self {
+            host,
+            settings,
+            image,
+            problems,
+            seed: target.seed.clone(),
+        })
+    }
+
+    /// Asks the seed, or the cloud, who this machine is.
+    pub(crate) fn ask(&self) -> anyhow::Result<(String, Found)> {
+        let ctx = SourceContext {
+            probe: &self.host,
+            config: &self.image.config,
+        };
+        if let Some(dir) = &self.seed {
+            let seed = Seed::new(dir.clone());
+            let found = seed
+                .fetch(&ctx)
+                .with_context(|| format!("seed {}", dir.display()))?;
+            return Ok((seed.name().to_owned(), found));
+        }
+        let choice = datasources::choose(&ctx, datasources::table());
+        let Some(source) = choice.source else {
+            bail!(
+                "no data source is responsible for this machine: {}",
+                choice.evidence.join("; ")
+            );
+        };
+        let found = source
+            .fetch(&ctx)
+            .with_context(|| format!("data source {}", source.name()))?;
+        Ok((source.name().to_owned(), found))
+    }
+
+    /// Makes configuration, parameters and scripts of what the source gave.
+    pub(crate) fn understand(&self, datasource: String, found: Found) -> (Known, Found) {
+        let prepared = engine::prepare(
+            &self.image,
+            &self.settings,
+            &found.metadata,
+            &found.user_data,
+            found.vendor_data.as_ref(),
+        );
+        let known = Known {
+            metadata: found.metadata.clone(),
+            prepared,
+            datasource,
+        };
+        (known, found)
+    }
+
+    /// What an earlier run stored about the current instance.
+    pub(crate) fn recall(&self) -> anyhow::Result<Option<Known>> {
+        let Some(id) = Store::current(&self.host) else {
+            return Ok(None);
+        };
+        let Some((metadata, user_data, vendor_data)) = Store::load_instance(&self.host, &id)?
+        else {
+            return Ok(None);
+        };
+        let datasource = metadata.platform.clone();
+        let found = Found {
+            metadata,
+            user_data,
+            vendor_data,
+            warnings: Vec::new(),
+        };
+        Ok(Some(self.understand(datasource, found).0))
+    }
+
+    /// Like [`Self::recall`], when there must be something.
+    pub(crate) fn recall_or_fail(&self) -> anyhow::Result<Known> {
+        self.recall()?.context(
+            "nothing is stored about this instance yet: run `firstlight boot` or `firstlight apply` first",
+        )
+    }
+
+    /// Makes the directory of the instance's state and keeps what its source gave.
+    pub(crate) fn store(&self, found: &Found) -> anyhow::Result<Store> {
+        let key = system::random32().context("cannot read random bytes")?;
+        let store = Store::open(&self.host, &found.metadata.instance_id, key)?;
+        store.save_instance(
+            &self.host,
+            &found.metadata,
+            &found.user_data,
+            found.vendor_data.as_ref().map(UserData::clone).as_ref(),
+        )?;
+        Ok(store)
+    }
+
+    /// A new report, with the problems found so far.
+    pub(crate) fn report(&self, known: &Known, warnings: &[String]) -> Report {
+        let mut report = Report::new();
+        report.instance_id = Some(known.metadata.instance_id.to_string());
+        report.datasource = Some(known.datasource.clone());
+        report.boot_id = system::boot_id(&self.host);
+        let odd = warnings
+            .iter()
+            .map(|warning| Problem::warning(None, warning.clone()));
+        let odd: Vec<Problem> = odd.collect();
+        let all = self
+            .problems
+            .iter()
+            .chain(&known.prepared.problems)
+            .chain(&odd);
+        report.problems = all.map(ProblemReport::from).collect();
+        report
+    }
+
+    /// Waits for whoever works on this machine, then keeps others from it.
+    pub(crate) fn lock(&self) -> anyhow::Result<RunLock> {
+        let lock = RunLock::acquire(&self.host, true).context("cannot take the run lock")?;
+        lock.context("the run lock is held by another firstlight")
+    }
+
+    /// The semaphores of an instance, and what was odd about their journals.
+    pub(crate) fn semaphores(&self, known: &Known) -> anyhow::Result<Semaphores> {
+        let dir = Store::dir_of(&known.metadata.instance_id);
+        Ok(Semaphores::load(&self.host, &dir)?)
+    }
+}
+
+impl Target {
+    fn image(&self) -> Option<PathBuf> {
+        let image = self.seed.as_ref()?.join("root");
+        fs::metadata(&image)
+            .is_ok_and(|meta| meta.is_dir())
+            .then_some(image)
+    }
+}
+
+/// How modules are run: for real or dry, again or only what is due.
+pub(crate) struct Mode<'a> {
+    pub(crate) dry: bool,
+    pub(crate) force: bool,
+    pub(crate) observer: &'a mut dyn FnMut(Stage, &ModuleReport),
+}
+
+/// Runs the modules of one stage that `wanted` lets through.
+pub(crate) fn run_stage(
+    session: &Session,
+    known: &Known,
+    semaphores: &mut Semaphores,
+    machine: &dyn Machine,
+    stage: Stage,
+    wanted: &dyn Fn(&Entry) -> bool,
+    mode: &mut Mode<'_>,
+) -> StageReport {
+    let probe: &dyn Probe = machine;
+    let dir = Store::dir_of(&known.metadata.instance_id);
+    let context = Context {
+        instance: &known.metadata,
+        config: &known.prepared.config,
+        params: &known.prepared.params,
+        scripts: &known.prepared.scripts,
+        instance_dir: &dir,
+        probe,
+    };
+    let boot_id = system::boot_id(&session.host).unwrap_or_default();
+    let entries: Vec<Entry> = modules::TABLE.iter().copied().filter(wanted).collect();
+    let observer = &mut *mode.observer;
+    let mut runner = Runner {
+        machine,
+        context: &context,
+        semaphores,
+        force: mode.force,
+        dry: mode.dry,
+        boot_id: &boot_id,
+        on_interrupt_rerun: session.settings.reruns_interrupted(),
+        observer: &mut |module| observer(stage, module),
+    };
+    runner.stage(stage, &entries)
+}
+
+/// A dry run over the session's machine.
+pub(crate) fn dry_run(session: &Session) -> DryRun<'_> {
+    DryRun::new(&session.host)
+}
+
+/// Puts a stage's report in its place, instead of one of the same stage if there is one.
+pub(crate) fn note_stage(report: &mut Report, stage: StageReport) {
+    match report
+        .stages
+        .iter_mut()
+        .find(|known| known.stage == stage.stage)
+    {
+        Some(known) => *known = stage,
+        None => report.stages.push(stage),
+    }
+}
+
+/// Writes the report where `status` finds it; a machine that cannot is told of, not stopped.
+pub(crate) fn publish(session: &Session, report: &Report) {
+    if let Err(error) = report_file::write(&session.host, report) {
+        tracing::error!(
+            "cannot write the status: {}",
+            contract::error::chain(&error)
+        );
+    }
+}
+
+/// Unix time in seconds.
+pub(crate) fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |time| time.as_secs_f64())
+}

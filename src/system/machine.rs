@@ -1,0 +1,42 @@
+//! Effects, performed.
+
+use std::path::Path;
+
+use contract::effect::Effect;
+use contract::error::EffectError;
+use contract::machine::{Change, Machine};
+
+use crate::host::Host;
+use crate::{accounts, authorized_keys, commands, files, mirror, running};
+
+impl Machine for Host {
+    fn apply(&self, effect: &Effect) -> Result<Change, EffectError> {
+        match effect {
+            Effect::File(spec) => files::file(self, spec),
+            Effect::Directory { at, mode, owner } => files::directory(self, at, *mode, owner),
+            Effect::Link { at, to } => files::link(self, at, to),
+            Effect::Absent { at } => files::absent(self, at),
+            Effect::Hostname(name) => running::hostname(self, name),
+            Effect::Group(spec) => accounts::group(self, spec),
+            Effect::User(spec) => accounts::user(self, spec),
+            Effect::AuthorizedKeys(spec) => authorized_keys::apply(self, spec),
+            Effect::Mirror(spec) => mirror::apply(self, spec),
+            Effect::Unit { verb, name } => running::unit(self, *verb, name),
+            Effect::Run(spec) => commands::run(self, spec),
+        }
+    }
+
+    fn settle(&self) -> Result<(), EffectError> {
+        self.sync().map_err(|source| EffectError::System {
+            what: "write everything to disk",
+            source,
+        })
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<(), EffectError> {
+        files::append(self, path, bytes, durable).map_err(|source| EffectError::Write {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}

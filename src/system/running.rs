@@ -1,0 +1,45 @@
+//! What only a running machine has: a host name in the kernel, and systemd.
+
+use std::io;
+
+use contract::effect::UnitVerb;
+use contract::error::EffectError;
+use contract::machine::{Change, NotDone};
+use contract::name::Hostname;
+
+use crate::commands::{self, Ran};
+use crate::host::Host;
+
+/// The running kernel's host name.
+pub(crate) fn hostname(host: &Host, name: &Hostname) -> Result<Change, EffectError> {
+    if !host.is_live() {
+        return Ok(Change::NotDone(NotDone::NeedsLiveMachine));
+    }
+    let failed = |errno: nix::Error| EffectError::System {
+        what: "set the host name",
+        source: io::Error::from(errno),
+    };
+    if nix::unistd::gethostname().map_err(failed)? == name.as_str() {
+        return Ok(Change::AlreadySo);
+    }
+    if !host.privileged {
+        return Ok(Change::NotDone(NotDone::NeedsRoot));
+    }
+    nix::unistd::sethostname(name.as_str()).map_err(failed)?;
+    Ok(Change::MADE)
+}
+
+/// A job for systemd, which is not waited for: before the boot is done that could wait for us.
+pub(crate) fn unit(host: &Host, verb: UnitVerb, name: &str) -> Result<Change, EffectError> {
+    if !host.is_live() {
+        return Ok(Change::NotDone(NotDone::NeedsLiveMachine));
+    }
+    if !host.privileged {
+        return Ok(Change::NotDone(NotDone::NeedsRoot));
+    }
+    let argv = ["systemctl", "--no-block", verb.as_str(), "--", name];
+    match commands::tool(host, &argv)? {
+        Ran::Done { .. } => Ok(Change::MADE),
+        Ran::NotDone(why) => Ok(Change::NotDone(why)),
+    }
+}
