@@ -11,7 +11,6 @@ use contract::machine::{Machine, Probe};
 use contract::module::{Context, Entry, Stage};
 use contract::plan::Problem;
 use contract::report::{ModuleReport, ProblemReport, Report, StageReport};
-use contract::user_data::UserData;
 use datasources::Seed;
 use engine::image::Image;
 use engine::runner::Runner;
@@ -163,7 +162,7 @@ impl Session {
             &self.host,
             &found.metadata,
             &found.user_data,
-            found.vendor_data.as_ref().map(UserData::clone).as_ref(),
+            found.vendor_data.as_ref(),
         )?;
         Ok(store)
     }
