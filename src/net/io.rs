@@ -18,7 +18,10 @@ pub(crate) struct Io<T> {
 
 impl<T> Io<T> {
     pub(crate) fn new(stream: T) -> Self {
-        Self { stream, scratch: vec![0; CHUNK].into_boxed_slice() }
+        Self {
+            stream,
+            scratch: vec![0; CHUNK].into_boxed_slice(),
+        }
     }
 }
 
