@@ -2,17 +2,35 @@
 
 mod identity;
 mod metadata;
+mod service;
 mod settings;
 
 use std::time::Duration;
 
 use contract::config::Config;
-use contract::datasource::{Detection, Found, SourceContext, SourceError};
+use contract::datasource::{Datasource, Detection, Found, SourceContext, SourceError};
 use contract::secret::Secret;
 use contract::yaml::Placed;
 
 /// The name in `datasource_list` and of the settings section.
 pub(crate) const NAME: &str = "Ec2";
+
+/// The data source.
+pub struct Ec2;
+
+impl Datasource for Ec2 {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn detect(&self, ctx: &SourceContext<'_>) -> Detection {
+        detect(ctx)
+    }
+
+    fn fetch(&self, ctx: &SourceContext<'_>) -> Result<Found, SourceError> {
+        read(&service::Network::new(&access(ctx.config)?)?)
+    }
+}
 
 /// What came of asking for one item: its bytes, or `None` if the service has no such item (404).
 pub type Answer = Result<Option<Secret<Vec<u8>>>, SourceError>;

@@ -14,10 +14,11 @@ mod seed;
 use contract::datasource::Datasource;
 
 pub use choice::{Choice, choose};
+pub use ec2::Ec2;
 pub use nocloud::NoCloud;
 pub use seed::Seed;
 
-static TABLE: [&dyn Datasource; 1] = [&NoCloud];
+static TABLE: [&dyn Datasource; 2] = [&Ec2, &NoCloud];
 
 /// The data sources of this build, in the order in which they are asked.
 #[must_use]
