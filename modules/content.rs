@@ -5,12 +5,14 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use contract::effect::{CommandSpec, Effect, MirrorSpec, Mode, Origin, Owner, Program, Switch};
+use contract::effect::{CommandSpec, Effect, MirrorSpec, Mode, Origin, Owner, Switch};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::place::Place;
 use contract::plan::{Plan, Problem, Step};
 use contract::yaml::{Each, Placed, Value};
 use serde::Deserialize;
+
+use crate::command;
 
 const KEYS: &[&str] = &["content"];
 
@@ -93,10 +95,10 @@ enum Told {
 
 fn plan(want: &Section, wanted: impl Fn(&MirrorSpec) -> bool, told: Told) -> Plan {
     let mut plan = Plan::nothing();
-    for (place, entry) in want.content.iter().flat_map(Each::iter_with_places) {
+    for entry in want.content.iter().flat_map(Each::iter) {
         match entry
             .map_err(Problem::from)
-            .and_then(|entry| step(&entry, place, &mut plan.problems))
+            .and_then(|entry| step(&entry, &mut plan.problems))
         {
             Ok((mirror, on_change)) if wanted(&mirror) => {
                 let mut step = Step::new(
@@ -127,11 +129,7 @@ fn owner_exists(mirror: &MirrorSpec, ctx: &Context<'_>) -> bool {
     }
 }
 
-fn step(
-    entry: &Entry,
-    place: &Place,
-    problems: &mut Vec<Problem>,
-) -> Result<(MirrorSpec, Vec<Effect>), Problem> {
+fn step(entry: &Entry, problems: &mut Vec<Problem>) -> Result<(MirrorSpec, Vec<Effect>), Problem> {
     if let Some(refresh) = &entry.refresh {
         let message =
             "content: refresh is not done by this version: content is fetched once for an instance";
@@ -158,8 +156,8 @@ fn step(
         dest,
     };
     let mut on_change = Vec::new();
-    for command in entry.on_change.iter().flat_map(Each::iter) {
-        on_change.push(command_of(&command.map_err(Problem::from)?, place)?);
+    for command in entry.on_change.iter().flat_map(Each::values) {
+        on_change.push(command_of(command)?);
     }
     Ok((mirror, on_change))
 }
@@ -270,22 +268,9 @@ fn verify(verify: Option<&Placed<String>>) -> Result<bool, Problem> {
     }
 }
 
-fn command_of(command: &Value, place: &Place) -> Result<Effect, Problem> {
-    let words = command.as_list().map(|list| {
-        list.iter()
-            .filter_map(|word| word.as_str().map(str::to_owned))
-            .collect()
-    });
-    let program = match (command.as_str(), words) {
-        (Some(line), _) => Program::Shell(line.to_owned()),
-        (None, Some(words)) => Program::Argv(words),
-        (None, None) => {
-            return Err(wrong(
-                place,
-                "on_change",
-                "expected a command line, or a list of words",
-            ));
-        }
+fn command_of(command: &Value) -> Result<Effect, Problem> {
+    let Some(program) = command::program(command) else {
+        return Err(wrong(&command.place, "on_change", command::EXPECTED));
     };
     Ok(Effect::Run(CommandSpec {
         label: "on_change command".into(),
@@ -351,6 +336,7 @@ mod tests {
             ("{source: 'file:///x', dest: /srv, switch: fast}",         "switch: expected"),
             ("{source: 'file:///x', dest: /srv, verify: md5}",          "verify: expected"),
             ("{source: 'file:///x', dest: /srv, colour: red}",          "colour"),
+            ("{source: 'file:///x', dest: /srv, on_change: [[]]}",      "on_change: expected a command"),
             ("{dest: /srv}",                                            "source"),
         ];
         for (entry, says) in table {

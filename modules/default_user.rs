@@ -1,11 +1,11 @@
 //! The account that an image's users log in with.
 
-use std::path::Path;
-
 use contract::machine::Probe;
 use contract::name::UserName;
 use contract::yaml::Value;
 use serde::Deserialize;
+
+use crate::distribution;
 
 /// `system_info:` of the image's configuration, as far as it is about the default user.
 #[derive(Debug, Default, Deserialize)]
@@ -38,17 +38,7 @@ pub(crate) fn name(info: Option<&SystemInfo>, probe: &dyn Probe) -> Option<UserN
 }
 
 fn distribution_name(probe: &dyn Probe) -> &'static str {
-    let text = probe
-        .read(Path::new("/etc/os-release"))
-        .ok()
-        .flatten()
-        .unwrap_or_default();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let id = text
-        .lines()
-        .find_map(|line| line.strip_prefix("ID="))
-        .unwrap_or("");
-    match id.trim_matches(['"', '\'']) {
+    match distribution::id(probe).as_str() {
         "amzn" | "rhel" => "ec2-user",
         "debian" => "debian",
         "ubuntu" => "ubuntu",

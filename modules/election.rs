@@ -4,11 +4,13 @@
 //! Scaling group has many zeros. Where two leaders would do harm, this is not enough.
 //! Source: EC2 User Guide, "Example: AMI launch index value".
 
-use contract::effect::{CommandSpec, Effect, Program, UnitVerb};
+use contract::effect::{CommandSpec, Effect, UnitVerb};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::yaml::{Each, Placed, Text, Value};
 use serde::Deserialize;
+
+use crate::command;
 
 const ROLE_ENV: &str = "/run/firstlight/role.env";
 const KEYS: &[&str] = &["election"];
@@ -139,25 +141,11 @@ impl Module for ElectionRun {
             return Plan::nothing();
         };
         let mut plan = Plan::nothing();
-        for (number, (place, command)) in
-            role.run.iter().flat_map(Each::iter_with_places).enumerate()
-        {
-            let words = |list: &[Value]| {
-                list.iter()
-                    .filter_map(|word| word.as_str().map(str::to_owned))
-                    .collect()
-            };
-            let program = match command {
-                Ok(command) => match (command.as_str(), command.as_list()) {
-                    (Some(line), _) => Some(Program::Shell(line.to_owned())),
-                    (None, list) => list.map(|list| Program::Argv(words(list))),
-                },
-                Err(_) => None,
-            };
-            let Some(program) = program else {
-                let message = "election: expected a command line, or a list of words";
-                plan.problems
-                    .push(Problem::error(Some(place.clone()), message));
+        for (number, command) in role.run.iter().flat_map(Each::values).enumerate() {
+            let Some(program) = command::program(command) else {
+                let message = format!("election: run: {}", command::EXPECTED);
+                let problem = Problem::error(Some(command.place.clone()), message);
+                plan.problems.push(problem);
                 continue;
             };
             let name = format!("{}-{:03}", elected.role, number + 1);

@@ -13,6 +13,8 @@ use contract::plan::{Plan, Problem, Step};
 use contract::yaml::{Placed, Text};
 use serde::Deserialize;
 
+use crate::distribution;
+
 const ETC_HOSTNAME: &str = "/etc/hostname";
 
 /// What firstlight wrote to /etc/hostname last: another text there is an admin's.
@@ -77,8 +79,10 @@ impl Wanted {
         }))
     }
 
-    fn written(&self, names: Names) -> String {
-        if self.prefer_fqdn_over_hostname.unwrap_or(false) {
+    /// Source of the default: cloud-init, `cloudinit/distros/rhel.py` (`prefer_fqdn`).
+    fn written(&self, names: Names, ctx: &Context<'_>) -> String {
+        let default = || distribution::is_red_hat_like(ctx.probe);
+        if self.prefer_fqdn_over_hostname.unwrap_or_else(default) {
             names.full
         } else {
             names.short
@@ -93,13 +97,14 @@ impl Wanted {
         let Some(names) = self.names(ctx)? else {
             return Ok(None);
         };
-        Ok(self.written(names).parse().ok())
+        Ok(self.written(names, ctx).parse().ok())
     }
 
-    fn step(&self, name: &Hostname) -> Step {
+    fn step(&self, name: &Hostname, ctx: &Context<'_>) -> Step {
         let text = format!("{name}\n");
         let mut effects = Vec::new();
-        if self.create_hostname_file.unwrap_or(true) {
+        let is_there = matches!(ctx.probe.kind(Path::new(ETC_HOSTNAME)), Ok(Some(_)));
+        if is_there || self.create_hostname_file.unwrap_or(true) {
             effects.push(Effect::file(ETC_HOSTNAME, text.clone()));
         }
         effects.push(Effect::Hostname(name.clone()));
@@ -135,7 +140,7 @@ impl Module for SetHostname {
 
     fn plan(want: Wanted, ctx: &Context<'_>) -> Plan {
         match want.name(ctx) {
-            Ok(Some(name)) => want.step(&name).into(),
+            Ok(Some(name)) => want.step(&name, ctx).into(),
             Ok(None) => Plan::nothing(),
             Err(problem) => Plan::problem(problem),
         }
@@ -167,7 +172,7 @@ impl Module for UpdateHostname {
         }
         // A name that cannot be used was told of by set_hostname.
         match want.name(ctx) {
-            Ok(Some(name)) => want.step(&name).into(),
+            Ok(Some(name)) => want.step(&name, ctx).into(),
             Ok(None) | Err(_) => Plan::nothing(),
         }
     }
@@ -208,6 +213,43 @@ mod tests {
                 .steps
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_distribution_that_prefers_full_names_gets_them() {
+        #[rustfmt::skip]
+        let table = [
+            // os-release        configuration                          written
+            ("ID=\"amzn\"\n",   "{}",                                  "ip-10-0-0-7.ec2.internal"),
+            ("ID=rocky\n",      "{}",                                  "ip-10-0-0-7.ec2.internal"),
+            ("ID=debian\n",     "{}",                                  "ip-10-0-0-7"),
+            ("ID=\"amzn\"\n",   "prefer_fqdn_over_hostname: false",    "ip-10-0-0-7"),
+        ];
+        for (release, config, name) in table {
+            let mut setting = Setting {
+                machine: FakeMachine::with(&[("/etc/os-release", release)]),
+                ..Setting::default()
+            };
+            setting.instance.local_hostname = Some("ip-10-0-0-7.ec2.internal".parse().unwrap());
+            let text = setting.plan::<SetHostname>(config).text_of(ETC_HOSTNAME);
+            assert_eq!(text, Some(format!("{name}\n")), "{release:?} {config}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_shall_not_be_made_is_still_kept_right() {
+        let config = "{hostname: web, create_hostname_file: false}";
+        let setting = Setting::default();
+        assert_eq!(
+            setting.plan::<SetHostname>(config).text_of(ETC_HOSTNAME),
+            None
+        );
+        let setting = Setting {
+            machine: FakeMachine::with(&[(ETC_HOSTNAME, "old\n")]),
+            ..setting
+        };
+        let text = setting.plan::<SetHostname>(config).text_of(ETC_HOSTNAME);
+        assert_eq!(text.as_deref(), Some("web\n"));
     }
 
     #[test]

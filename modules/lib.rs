@@ -5,8 +5,10 @@
 
 use contract::module::Entry;
 
+mod command;
 mod content;
 mod default_user;
+mod distribution;
 mod election;
 mod hostname;
 mod hosts;

@@ -4,6 +4,7 @@
 //! `cloudinit/util.py` (`shellify`): runcmd is one script of /bin/sh, run with the other scripts in
 //! the order of their names; a failing line does not end it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use contract::effect::{CommandSpec, Effect, Mode, Program};
@@ -64,7 +65,8 @@ impl Module for ScriptsUser {
     type Section = NoKeys;
 
     fn plan(_: NoKeys, ctx: &Context<'_>) -> Plan {
-        let mut scripts: Vec<(String, Secret<Vec<u8>>)> = ctx
+        // Of two scripts of one name the later one is the file, as in cloud-init.
+        let mut scripts: BTreeMap<String, Secret<Vec<u8>>> = ctx
             .scripts
             .iter()
             .map(|part| (part.name.clone(), part.body.clone()))
@@ -75,10 +77,8 @@ impl Module for ScriptsUser {
             .get(RUNCMD)
             .and_then(|items| shellify(items).ok())
         {
-            scripts.push((RUNCMD.to_owned(), Secret::new(text.into_bytes())));
+            scripts.insert(RUNCMD.to_owned(), Secret::new(text.into_bytes()));
         }
-        scripts.sort_by(|a, b| a.0.cmp(&b.0));
-        scripts.dedup_by(|later, earlier| later.0 == earlier.0);
         scripts
             .into_iter()
             .map(|(name, body)| step(name, body, ctx))

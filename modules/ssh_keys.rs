@@ -4,9 +4,9 @@
 
 use contract::effect::{AuthorizedKeysSpec, Effect};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
-use contract::name::{AuthorizedKey, UserName};
+use contract::name::{AuthorizedKey, BadName, UserName};
 use contract::plan::{Plan, Problem, Step};
-use contract::yaml::{Each, Value};
+use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
 use crate::default_user::{self, SystemInfo};
@@ -17,12 +17,17 @@ pub(crate) struct Ssh;
 /// The keys about logging in.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Section {
-    ssh_authorized_keys: Option<Each<String>>,
-    disable_root: Option<bool>,
-    disable_root_opts: Option<String>,
-    allow_public_ssh_keys: Option<bool>,
-    system_info: Option<SystemInfo>,
+    ssh_authorized_keys: Option<Value>,
+    disable_root: Option<Value>,
+    disable_root_opts: Option<Value>,
+    allow_public_ssh_keys: Option<Value>,
     users: Option<Value>,
+}
+
+/// `system_info`; what is wrong with it is told by users_groups.
+#[derive(Debug, Default, Deserialize)]
+struct Image {
+    system_info: Option<SystemInfo>,
 }
 
 impl Module for Ssh {
@@ -37,7 +42,6 @@ impl Module for Ssh {
             "disable_root",
             "disable_root_opts",
             "allow_public_ssh_keys",
-            "system_info",
             "users",
         ],
     };
@@ -45,29 +49,18 @@ impl Module for Ssh {
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
         let mut plan = Plan::nothing();
+        let told = &mut plan.problems;
         let mut keys = Vec::new();
-        if want.allow_public_ssh_keys.unwrap_or(true) {
+        if is_on("allow_public_ssh_keys", want.allow_public_ssh_keys, told) {
             keys.extend(ctx.instance.public_keys.iter().cloned());
         }
-        for (place, entry) in want
-            .ssh_authorized_keys
-            .iter()
-            .flat_map(Each::iter_with_places)
-        {
-            let key = entry.map_err(Problem::from).and_then(|line| {
-                line.parse::<AuthorizedKey>().map_err(|error| {
-                    Problem::error(Some(place.clone()), format!("ssh_authorized_keys: {error}"))
-                })
-            });
-            match key {
-                Ok(key) => keys.push(key),
-                Err(problem) => plan.problems.push(problem),
-            }
-        }
+        keys.extend(authorized_keys(want.ssh_authorized_keys.as_ref(), told));
+        let disable_root = is_on("disable_root", want.disable_root, told);
         if keys.is_empty() {
             return plan;
         }
-        let user = default_user::name(want.system_info.as_ref(), ctx.probe);
+        let image: Image = ctx.config.section(&["system_info"]).unwrap_or_default();
+        let user = default_user::name(image.system_info.as_ref(), ctx.probe);
         let user = user.filter(|_| has_default(want.users.as_ref()));
         if let Some(user) = &user {
             plan.push(authorize(user, &keys, None));
@@ -76,14 +69,59 @@ impl Module for Ssh {
             return plan;
         };
         let name = user.as_ref().map_or("NONE", UserName::as_str);
-        let options = want.disable_root.unwrap_or(true).then(|| {
-            let options = want.disable_root_opts.unwrap_or_else(default_options);
+        let options = disable_root.then(|| {
+            let given = want.disable_root_opts.and_then(|value| value.to_text());
+            let options = given.unwrap_or_else(default_options);
             options
                 .replace("$USER", name)
                 .replace("$DISABLE_USER", "root")
         });
         plan.push(authorize(&root, &keys, options));
         plan
+    }
+}
+
+/// The good keys of `ssh_authorized_keys`, a list or one line.
+fn authorized_keys(given: Option<&Value>, told: &mut Vec<Problem>) -> Vec<AuthorizedKey> {
+    let Some(given) = given else {
+        return Vec::new();
+    };
+    let one = std::slice::from_ref(given);
+    let mut keys = Vec::new();
+    for entry in given.as_list().unwrap_or(one) {
+        let key = match entry.as_str().map(str::parse) {
+            Some(Ok(key)) => Ok(key),
+            Some(Err(BadName { kind, rule })) => Err(format!("not a valid {kind}: {rule}")),
+            None => Err(format!("expected a key, found {}", entry.kind.name())),
+        };
+        match key {
+            Ok(key) => keys.push(key),
+            Err(what) => {
+                let message = format!("ssh_authorized_keys: {what}");
+                told.push(Problem::error(Some(entry.place.clone()), message));
+            }
+        }
+    }
+    keys
+}
+
+/// A switch that is on unless it is turned off: a slip in it must not cost anybody the login.
+///
+/// Source of the words: cloud-init, `cloudinit/util.py` (`translate_bool`).
+fn is_on(key: &str, given: Option<Value>, told: &mut Vec<Problem>) -> bool {
+    let Some(given) = given else { return true };
+    if let Kind::Bool(on) = given.kind {
+        return on;
+    }
+    let word = given.to_text().unwrap_or_default();
+    match word.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "on" | "yes" => true,
+        "0" | "false" | "off" | "no" => false,
+        _ => {
+            let message = format!("{key}: expected true or false; it is taken as true");
+            told.push(Problem::error(Some(given.place), message));
+            true
+        }
     }
 }
 
@@ -155,5 +193,38 @@ mod tests {
             "{said:?}"
         );
         assert!(said[1].starts_with("test:4:5: "), "{said:?}");
+    }
+
+    #[test]
+    fn no_slip_in_the_configuration_costs_the_launch_key() {
+        let mut setting = Setting::default();
+        setting.instance.public_keys = vec![KEY.parse().unwrap()];
+        #[rustfmt::skip]
+        let table = [
+            // configuration                                problem
+            ("ssh_authorized_keys: {a: b}",                 Some("ssh_authorized_keys: expected a key")),
+            ("disable_root: [1]",                           Some("disable_root: expected true or false")),
+            ("allow_public_ssh_keys: perhaps",              Some("allow_public_ssh_keys: expected true")),
+            ("system_info: 7",                              None), // told by users_groups
+            ("disable_root: 'false'",                       None),
+            ("disable_root_opts: [no-pty]",                 None),
+            ("users: null",                                 None),
+        ];
+        for (config, says) in table {
+            let plan = setting.plan::<Ssh>(config);
+            assert!(keys_of(&plan, "cloud-user").is_some(), "{config}");
+            let said = plan.problems.first().map(ToString::to_string);
+            match (says, said) {
+                (None, None) => {}
+                (Some(says), Some(said)) => {
+                    assert!(said.starts_with("test:1:") && said.contains(says), "{said}");
+                }
+                (_, said) => panic!("{config}: {said:?}"),
+            }
+        }
+        let plan = setting.plan::<Ssh>("disable_root: 'false'");
+        assert_eq!(keys_of(&plan, "root").unwrap().options, None);
+        let plan = setting.plan::<Ssh>("allow_public_ssh_keys: 'no'");
+        assert!(plan.steps.is_empty());
     }
 }
