@@ -41,6 +41,10 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// How long a connection may take to be there.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// How soon a connection that could not be made is tried again: at boot the network is about to
+/// be there, and a try that fails at once costs nothing.
+const RECONNECT: Duration = Duration::from_millis(200);
+
 /// How often one item is asked for at most.
 const TRIES: u32 = 6;
 
@@ -459,7 +463,7 @@ async fn exchange(
 }
 
 async fn connect(endpoint: &Endpoint) -> Result<Connection, Failure> {
-    let again = |why: String| Failure::Again(format!("connect: {why}"), None);
+    let again = |why: String| Failure::Again(format!("connect: {why}"), Some(RECONNECT));
     let stream = TcpStream::connect(&endpoint.address)
         .await
         .map_err(|error| again(error.to_string()))?;

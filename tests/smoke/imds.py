@@ -49,7 +49,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if node is None:
                 self.answer(404)
                 return
-        self.answer(200, listing(node).encode() if isinstance(node, dict) else node.encode())
+        if isinstance(node, dict):
+            # The launch keys are the one directory that is listed in a manner of its own.
+            node = numbered(node) if name == "public-keys" else listing(node)
+        self.answer(200, node.encode())
 
     def answer(self, code: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.send_response(code)
@@ -70,6 +73,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def listing(directory: dict) -> str:
     return "\n".join(name + "/" * isinstance(node, dict) for name, node in directory.items())
+
+
+def numbered(directory: dict) -> str:
+    return "\n".join(f"{name}=launch-key" for name in directory)
 
 
 def main() -> None:
