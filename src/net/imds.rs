@@ -4,24 +4,23 @@
 //! then on. Items are read concurrently, each on a connection that is kept. No proxy, no redirect.
 //! Source: EC2 User Guide, "Use the Instance Metadata Service to access instance metadata".
 
+mod error;
+mod exchange;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use contract::secret::Secret;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{HOST, RETRY_AFTER};
-use hyper::{Method, Request, StatusCode};
-use tokio::net::TcpStream;
+use hyper::{Method, StatusCode};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::io::Io;
+use self::error::Failure;
+pub use self::error::ImdsError;
+use self::exchange::{Connection, Endpoint, exchange, request};
 
 /// The link-local addresses of the service.
 pub const ENDPOINTS: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
@@ -35,72 +34,14 @@ const STAGGER: Duration = Duration::from_millis(150);
 /// How many items are read at the same time at most.
 const CONNECTIONS: usize = 16;
 
-/// An answer may be as large as the largest user data: 64 KiB.
-const BODY_LIMIT: usize = 64 * 1024;
-
-/// How long a connection may take to be there.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// How soon a connection that could not be made is tried again: at boot the network is about to
-/// be there, and a try that fails at once costs nothing.
-const RECONNECT: Duration = Duration::from_millis(200);
-
 /// How often one item is asked for at most.
 const TRIES: u32 = 6;
 
 /// No pause between two tries is longer, in milliseconds.
 const LONGEST_PAUSE: u64 = 5_000;
 
-/// Why the service gave no answer.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImdsError {
-    /// It is switched off for this instance: a token was refused with 403.
-    #[error("IMDS is disabled")]
-    Disabled,
-    /// An address that is none.
-    #[error("`{0}` is not `http://HOST` or `http://HOST:PORT`")]
-    Endpoint(String),
-    /// The budget is over.
-    #[error("no answer within {seconds} s; at last {last}")]
-    Deadline {
-        /// The budget.
-        seconds: u64,
-        /// What went wrong last.
-        last: String,
-    },
-    /// It answered with a status that ends the matter.
-    #[error("{item} was answered with status {status}")]
-    Status {
-        /// The item asked for.
-        item: String,
-        /// The status.
-        status: u16,
-    },
-    /// An answer was longer than anything that IMDS keeps.
-    #[error("{item} is larger than 64 KiB")]
-    TooLarge {
-        /// The item asked for.
-        item: String,
-    },
-    /// The client could not be made.
-    #[error("cannot start the network client: {0}")]
-    Start(String),
-}
-
 /// What came of asking for one item: `None` if the service has no such item (404).
 pub type Answer = Result<Option<Secret<Vec<u8>>>, ImdsError>;
-
-/// How one request ended, short of an answer.
-#[derive(Debug)]
-enum Failure {
-    /// Ask again, after this pause if one was asked for.
-    Again(String, Option<Duration>),
-    /// The session has ended: a new token, and again.
-    Session,
-    /// It is of no use.
-    Final(ImdsError),
-}
 
 /// The service, from the first token on.
 #[derive(Debug)]
@@ -112,14 +53,6 @@ pub struct Imds {
     session: RefCell<Option<Arc<Session>>>,
 }
 
-#[derive(Debug, Clone)]
-struct Endpoint {
-    /// As the Host header says it.
-    host: String,
-    /// As a socket is connected to it.
-    address: String,
-}
-
 /// A token at the endpoint that gave it.
 #[derive(Debug)]
 struct Session {
@@ -129,8 +62,6 @@ struct Session {
     budget: Duration,
     patience: Duration,
 }
-
-type Connection = SendRequest<Empty<Bytes>>;
 
 impl Imds {
     /// A client of the service at `urls` (all tried at once). `budget` ends everything together,
@@ -229,32 +160,6 @@ impl Imds {
                 None => return Err(failure),
             }
         }
-    }
-}
-
-impl Endpoint {
-    fn parse(url: &str) -> Result<Self, ImdsError> {
-        let wrong = || ImdsError::Endpoint(url.to_owned());
-        let host = url
-            .strip_prefix("http://")
-            .ok_or_else(wrong)?
-            .trim_end_matches('/');
-        let good = |c: char| c.is_ascii_alphanumeric() || "[]:.-".contains(c);
-        if host.is_empty() || !host.chars().all(good) {
-            return Err(wrong());
-        }
-        let has_port = host.rsplit_once(':').is_some_and(|(before, port)| {
-            port.parse::<u16>().is_ok() && (!before.contains(':') || before.ends_with(']'))
-        });
-        let address = if has_port {
-            host.to_owned()
-        } else {
-            format!("{host}:80")
-        };
-        Ok(Self {
-            host: host.to_owned(),
-            address,
-        })
     }
 }
 
@@ -395,99 +300,6 @@ async fn new_token(endpoint: &Endpoint, patience: Duration) -> Result<Secret<Str
     token
         .map(Secret::new)
         .ok_or_else(|| Failure::Again("the token cannot be one".into(), None))
-}
-
-fn request(
-    method: Method,
-    endpoint: &Endpoint,
-    path: &str,
-    header: (&str, &str),
-) -> Result<Request<Empty<Bytes>>, Failure> {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(HOST, &endpoint.host)
-        .header(header.0, header.1);
-    request.body(Empty::new()).map_err(|_| {
-        Failure::Final(ImdsError::Status {
-            item: path.trim_start_matches("/latest/").to_owned(),
-            status: 0,
-        })
-    })
-}
-
-/// Sends a request and reads the whole answer. A throttled or failing service is asked again.
-async fn exchange(
-    endpoint: &Endpoint,
-    connection: &mut Option<Connection>,
-    request: Request<Empty<Bytes>>,
-    item: &str,
-    patience: Duration,
-) -> Result<(StatusCode, Vec<u8>), Failure> {
-    let again = |what: &str, why: String| Failure::Again(format!("{what}: {why}"), None);
-    let mut open = match connection.take().filter(|open| !open.is_closed()) {
-        Some(open) => open,
-        None => within(CONNECT.min(patience), "connect", connect(endpoint)).await?,
-    };
-    within(patience, "answer", async {
-        open.ready()
-            .await
-            .map_err(|error| again("connection", error.to_string()))?;
-        let answer = open
-            .send_request(request)
-            .await
-            .map_err(|error| again("request", error.to_string()))?;
-        let status = answer.status();
-        let wait = answer
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let body = Limited::new(answer.into_body(), BODY_LIMIT).collect().await;
-        let body = match body {
-            Ok(body) => body.to_bytes().to_vec(),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                return Err(Failure::Final(ImdsError::TooLarge {
-                    item: item.to_owned(),
-                }));
-            }
-            Err(error) => return Err(again("body", error.to_string())),
-        };
-        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-            let why = format!("status {}", status.as_u16());
-            return Err(Failure::Again(why, wait.map(Duration::from_secs)));
-        }
-        *connection = Some(open);
-        Ok((status, body))
-    })
-    .await
-}
-
-async fn connect(endpoint: &Endpoint) -> Result<Connection, Failure> {
-    let again = |why: String| Failure::Again(format!("connect: {why}"), Some(RECONNECT));
-    let stream = TcpStream::connect(&endpoint.address)
-        .await
-        .map_err(|error| again(error.to_string()))?;
-    let _ = stream.set_nodelay(true);
-    let (open, driver) = http1::handshake(Io::new(stream))
-        .await
-        .map_err(|error| again(error.to_string()))?;
-    // Its errors come back through the requests.
-    tokio::spawn(async move { drop(driver.await) });
-    Ok(open)
-}
-
-async fn within<T>(
-    limit: Duration,
-    what: &str,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    match timeout(limit, work).await {
-        Ok(done) => done,
-        Err(_) => Err(Failure::Again(
-            format!("{what}: nothing within {} s", limit.as_secs_f64()),
-            None,
-        )),
-    }
 }
 
 /// Waits before the next try: as long as was asked for, else 0.1 s doubling to 5 s. False if the
