@@ -1,7 +1,7 @@
 //! What performing effects would change, with nothing changed.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,8 @@ pub struct DryRun<'a> {
     paths: RefCell<BTreeMap<PathBuf, Entry>>,
     users: RefCell<BTreeMap<String, Account>>,
     groups: RefCell<Vec<String>>,
+    /// The manifests of the mirrors that would have been made.
+    manifests: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl<'a> DryRun<'a> {
@@ -45,6 +47,7 @@ impl<'a> DryRun<'a> {
             paths: RefCell::default(),
             users: RefCell::default(),
             groups: RefCell::default(),
+            manifests: RefCell::default(),
         }
     }
 
@@ -254,6 +257,7 @@ impl Probe for DryRun<'_> {
             Some(Entry::Directory) => Ok(Some(FileKind::Directory)),
             Some(Entry::Link) => Ok(Some(FileKind::Link)),
             Some(Entry::Absent) => Ok(None),
+            None if self.manifests.borrow().contains(path) => Ok(Some(FileKind::File)),
             None => self.host.kind(path),
         }
     }
@@ -276,7 +280,9 @@ impl Probe for DryRun<'_> {
 impl Machine for DryRun<'_> {
     fn apply(&self, effect: &Effect) -> Result<Change, EffectError> {
         if let Effect::Mirror(spec) = effect {
-            return mirror::preview(self, spec);
+            let change = mirror::preview(self, spec)?;
+            self.manifests.borrow_mut().insert(spec.manifest.clone());
+            return Ok(change);
         }
         self.preview(effect).map_err(|source| EffectError::Read {
             path: effect.path().unwrap_or(Path::new("/")).to_owned(),

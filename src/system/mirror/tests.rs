@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use contract::effect::{Effect, MirrorSpec, Mode, Origin, Owner, Switch};
 use contract::error::{EffectError, chain};
-use contract::machine::{Change, Machine};
+use contract::machine::{Change, FileKind, Machine, Probe};
 
 use crate::{DryRun, Host};
 
@@ -104,6 +104,19 @@ fn the_second_run_changes_nothing_and_the_third_only_what_is_new() {
     );
     assert_eq!(scene.note(), "2 objects, 1 fetched, 0 deleted, 1 kB");
     assert_eq!(scene.text("srv/www/index.html").as_deref(), Some("three"));
+}
+
+#[test]
+fn a_dry_run_knows_what_it_would_have_fetched() {
+    let scene = Scene::new("dry");
+    let Effect::Mirror(spec) = scene.effect() else {
+        panic!("no mirror");
+    };
+    let dry = DryRun::new(&scene.host);
+    assert_eq!(dry.kind(&spec.manifest).unwrap(), None);
+    dry.apply(&Effect::Mirror(spec.clone())).unwrap();
+    assert_eq!(dry.kind(&spec.manifest).unwrap(), Some(FileKind::File));
+    assert_eq!(scene.host.kind(&spec.manifest).unwrap(), None);
 }
 
 #[test]
