@@ -1,1 +1,20 @@
-//! lab
+//! Real servers for tests.
+//!
+//! A crate of its own, because the tests of more than one crate link it, and none of what is in it
+//! may get into the binary that is shipped.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's server that cannot go on fails its test"
+)]
+
+mod imds;
+
+pub use imds::{Asked, Imds, Mood};
+
+/// The metadata of one instance, with every category that AWS's own mock of the service has.
+#[must_use]
+pub fn aws_mock() -> serde_json::Value {
+    serde_json::from_str(include_str!("../trees/aws-mock.json")).unwrap()
+}
