@@ -69,6 +69,7 @@ fn a_service_that_is_none_is_named_as_such_and_changes_nothing() {
         (Mood::Disabled, "IMDS is disabled"),
         (Mood::Redirects, "302"),
         (Mood::CutsShort, "did not answer within"),
+        (Mood::WebPage, "instance-id cannot be used"),
     ];
     for (mood, says) in table {
         let imds = Imds::start(instance("0", ""), mood);
