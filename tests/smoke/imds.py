@@ -12,6 +12,7 @@ import argparse
 import http.server
 import json
 import secrets
+import socketserver
 import time
 
 TOKEN_PATH = "/latest/api/token"
@@ -71,6 +72,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.log.write(format % args + "\n")
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def server_bind(self) -> None:
+        # Without HTTPServer's look-up of its own name, which waits for a DNS that is not there.
+        socketserver.TCPServer.server_bind(self)
+
+
 def listing(directory: dict) -> str:
     return "\n".join(name + "/" * isinstance(node, dict) for name, node in directory.items())
 
@@ -87,7 +94,7 @@ def main() -> None:
     options = parser.parse_args()
     Handler.tree, Handler.log = json.load(options.tree), options.log
     address, port = options.listen.rsplit(":", 1)
-    http.server.ThreadingHTTPServer((address, int(port)), Handler).serve_forever()
+    Server((address, int(port)), Handler).serve_forever()
 
 
 main()
