@@ -140,8 +140,20 @@ impl Imds {
             let patience = self.patience;
             racers.spawn(async move {
                 sleep(delay).await;
-                let token = new_token(&endpoint, patience).await?;
-                Ok::<_, Failure>((endpoint, token))
+                let mut turn = 0;
+                // Each on its own: an address without a route must not hold up the other one.
+                loop {
+                    match new_token(&endpoint, patience).await {
+                        Ok(token) => return Ok((endpoint, token)),
+                        Err(Failure::Again(why, pause)) => {
+                            if !rest(turn, pause, deadline).await {
+                                return Err(Failure::Again(why, None));
+                            }
+                        }
+                        Err(other) => return Err(other),
+                    }
+                    turn += 1;
+                }
             });
             delay += STAGGER;
         }
