@@ -8,6 +8,7 @@ pub mod config;
 pub mod datasource;
 pub mod effect;
 pub mod error;
+pub mod fetch;
 pub mod instance;
 pub mod machine;
 pub mod module;

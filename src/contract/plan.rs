@@ -98,6 +98,8 @@ impl Step {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// Worth knowing, and nothing is wrong: an old spelling that still works.
+    Notice,
     /// Something was ignored or guessed: the status is degraded.
     Warning,
     /// Something that was asked for is not done: the status is error.
@@ -107,6 +109,7 @@ pub enum Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Notice => "notice",
             Self::Warning => "warning",
             Self::Error => "error",
         })
@@ -127,6 +130,16 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Something worth knowing; the status stays as it is.
+    pub fn notice(place: Option<Place>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Notice,
+            place,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
     /// Something that was asked for and cannot be done.
     pub fn error(place: Option<Place>, message: impl Into<String>) -> Self {
         Self {

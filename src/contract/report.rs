@@ -196,6 +196,7 @@ impl Report {
             .iter()
             .chain(self.modules().flat_map(|module| &module.problems));
         let by_problem = problems.map(|problem| match problem.severity {
+            Severity::Notice => Health::Done,
             Severity::Warning => Health::Degraded,
             Severity::Error => Health::Error,
         });
