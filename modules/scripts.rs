@@ -186,6 +186,7 @@ mod tests {
             number,
             kind: PartKind::Script,
             launch_index: None,
+            merge_type: None,
             first_line: 1,
             body: Secret::new(b"#!/bin/sh\n".to_vec()),
         };

@@ -32,6 +32,10 @@ pub struct Part {
     pub kind: PartKind,
     /// For which instance of the launch it is; `None` is for all.
     pub launch_index: Option<LaunchIndex>,
+    /// How it says in its header that it is merged into earlier parts: `Merge-Type`, or else
+    /// `X-Merge-Type`, in exactly this spelling. Source: cloud-init,
+    /// `cloudinit/handlers/cloud_config.py`.
+    pub merge_type: Option<String>,
     /// The line of the user data at which the body begins, 1-based, where that is known.
     pub first_line: u32,
     /// The decoded payload.

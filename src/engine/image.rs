@@ -38,7 +38,7 @@ pub struct Image {
 /// Reads the image's configuration; a broken file is a problem, and the others count.
 pub fn load(probe: &dyn Probe) -> Image {
     let mut image = Image::default();
-    let mut root = yaml::Mapping::new();
+    let mut documents = Vec::new();
     for (file, dir, suffix) in SOURCES {
         let mut paths = vec![file.to_owned()];
         match probe.list(Path::new(dir)) {
@@ -51,7 +51,14 @@ pub fn load(probe: &dyn Probe) -> Image {
             Err(error) => image.broken(dir, &error.to_string()),
         }
         for path in paths {
-            image.read(probe, &path, &mut root);
+            documents.extend(image.read(probe, &path).map(|document| (path, document)));
+        }
+    }
+    let mut root = yaml::Mapping::new();
+    for (path, document) in documents.into_iter().rev() {
+        match merge::below(&mut root, document) {
+            Ok(odd) => image.problems.extend(odd),
+            Err(error) => image.problems.push(error.warning(&path)),
         }
     }
     image.config = Config::new(root);
@@ -59,17 +66,21 @@ pub fn load(probe: &dyn Probe) -> Image {
 }
 
 impl Image {
-    fn read(&mut self, probe: &dyn Probe, path: &str, root: &mut yaml::Mapping) {
+    fn read(&mut self, probe: &dyn Probe, path: &str) -> Option<yaml::Mapping> {
         let bytes = match probe.read(Path::new(path)) {
             Ok(Some(bytes)) if bytes.len() > MAX_FILE => {
-                return self.broken(path, "larger than 1 MiB");
+                self.broken(path, "larger than 1 MiB");
+                return None;
             }
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return,
-            Err(error) => return self.broken(path, &error.to_string()),
+            Ok(bytes) => bytes?,
+            Err(error) => {
+                self.broken(path, &error.to_string());
+                return None;
+            }
         };
         let Ok(text) = String::from_utf8(bytes) else {
-            return self.broken(path, "not UTF-8");
+            self.broken(path, "not UTF-8");
+            return None;
         };
         match yaml::parse(&text, path, &Limits::default()) {
             Ok(document) => {
@@ -77,7 +88,7 @@ impl Image {
                 self.problems
                     .extend(odd.map(|w| Problem::warning(Some(w.place), w.message)));
                 match document.value.kind {
-                    Kind::Map(over) => merge::sources(root, over),
+                    Kind::Map(map) => return Some(map),
                     Kind::Null => {}
                     other => {
                         let why = format!("expected a mapping, found {}", other.name());
@@ -93,6 +104,7 @@ impl Image {
                 )
             }),
         }
+        None
     }
 
     fn broken(&mut self, path: &str, why: &str) {

@@ -71,11 +71,18 @@ pub fn prepare(
         let message = "user data is ignored: `allow_userdata` is false";
         reader.out.problems.push(Problem::warning(place, message));
     }
-    let mut root = image.config.root().clone();
-    if let Some(vendor_data) = vendor_data.filter(|_| vendor_is_wanted(&user)) {
-        merge::sources(&mut root, reader.read_vendor(vendor_data));
+    let mut root = Mapping::new();
+    let vendor = vendor_data.filter(|_| vendor_is_wanted(&user));
+    reader.below(&mut root, user, "user data");
+    if let Some(vendor_data) = vendor {
+        let vendor = reader.read_vendor(vendor_data);
+        reader.below(&mut root, vendor, "vendor data");
     }
-    merge::sources(&mut root, user);
+    reader.below(
+        &mut root,
+        image.config.root().clone(),
+        "image configuration",
+    );
     let mut prepared = reader.out;
     prepared.config = template::render(root, metadata, &prepared.params);
     prepared
@@ -99,7 +106,7 @@ impl Reader<'_> {
     fn read(&mut self, data: &UserData, what: &str) -> Mapping {
         let (parts, problems) = user_data::parts(data, what, &self.settings.parameters);
         self.out.problems.extend(problems);
-        let mut config = Mapping::new();
+        let mut config = merge::Parts::default();
         for part in parts {
             let mut row = PartRow {
                 name: part.name.clone(),
@@ -111,33 +118,34 @@ impl Reader<'_> {
             row.decision = self.take(part, &mut row.launch_index, &mut config);
             self.out.parts.push(row);
         }
-        config
+        config.config
     }
 
     /// Launch indexes do not filter vendor data, and its scripts and parameters are not taken.
     fn read_vendor(&mut self, data: &UserData) -> Mapping {
         let (parts, problems) = user_data::parts(data, "vendor-data", &self.settings.parameters);
         self.out.problems.extend(problems);
-        let mut config = Mapping::new();
+        let mut config = merge::Parts::default();
         for part in parts {
             let place = Some(Place::whole(format!("vendor-data/{}", part.name)));
             if part.kind == PartKind::CloudConfig {
-                if let Some(own) = self.parse(&part, &format!("vendor-data/{}", part.name)) {
-                    merge::parts(&mut config, own);
+                let name = format!("vendor-data/{}", part.name);
+                if let Some(own) = self.parse(&part, &name) {
+                    self.merge(&mut config, own, part.merge_type.as_deref(), &name);
                 }
             } else {
                 let message = format!("vendor part ignored: {}", kind_name(&part.kind));
                 self.out.problems.push(Problem::warning(place, message));
             }
         }
-        config
+        config.config
     }
 
     fn take(
         &mut self,
         part: Part,
         index: &mut Option<LaunchIndex>,
-        config: &mut Mapping,
+        config: &mut merge::Parts,
     ) -> String {
         let own = match part.kind {
             PartKind::CloudConfig => {
@@ -158,7 +166,12 @@ impl Reader<'_> {
         }
         let place = Some(Place::whole(part.name.as_str()));
         match part.kind {
-            PartKind::CloudConfig => merge::parts(config, own.unwrap_or_default()),
+            PartKind::CloudConfig => {
+                let own = own.unwrap_or_default();
+                if !self.merge(config, own, part.merge_type.as_deref(), &part.name) {
+                    return "ignored: it cannot be merged".to_owned();
+                }
+            }
             PartKind::Script => self.out.scripts.push(part),
             PartKind::Parameters => return self.parameters(&part),
             PartKind::Unsupported(format) => {
@@ -222,7 +235,7 @@ impl Reader<'_> {
                         .push(Problem::warning(Some(place), message));
                     return None;
                 };
-                Some(self.without_merge_keys(map))
+                Some(map)
             }
             Err(error) => {
                 let message = format!("part ignored: {}", error.message);
@@ -236,17 +249,28 @@ impl Reader<'_> {
         }
     }
 
-    fn without_merge_keys(&mut self, mut map: Mapping) -> Mapping {
-        for key in ["merge_how", "merge_type"] {
-            if let Some(value) = map.remove(key) {
-                let message =
-                    format!("`{key}` is not applied: top-level keys replace earlier ones");
-                self.out
-                    .problems
-                    .push(Problem::warning(Some(value.place), message));
-            }
-        }
-        map
+    /// Lays a source below those that win over it.
+    fn below(&mut self, root: &mut Mapping, lower: Mapping, what: &str) {
+        let merged = merge::below(root, lower);
+        let odd = merged.unwrap_or_else(|error| vec![error.warning(what)]);
+        self.out.problems.extend(odd);
+    }
+
+    /// Merges a part into the earlier ones; whether that could be done.
+    fn merge(
+        &mut self,
+        config: &mut merge::Parts,
+        own: Mapping,
+        header: Option<&str>,
+        part: &str,
+    ) -> bool {
+        let merged = config.add(own, header, part);
+        let is_merged = merged.is_ok();
+        self.out.problems.extend(match merged {
+            Ok(odd) => odd,
+            Err(error) => vec![error.warning("part")],
+        });
+        is_merged
     }
 }
 

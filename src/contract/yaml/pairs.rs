@@ -77,6 +77,45 @@ fn brought_by_merge(place: &Place, value: Value) -> Result<Vec<(Value, Value)>, 
     }
 }
 
+impl Mapping {
+    /// Joins `later` into this mapping. Of a key that both have, `decide` gets both values, this
+    /// one's first, and says which stays; with `None` the key goes. As in Python's dict a key keeps
+    /// its position, and new ones follow.
+    ///
+    /// # Errors
+    /// The first of `decide`.
+    pub fn join<E>(
+        self,
+        later: Self,
+        mut decide: impl FnMut(Value, Value) -> Result<Option<Value>, E>,
+    ) -> Result<Self, E> {
+        let mut positions = HashMap::with_capacity(self.len());
+        let mut pairs: Vec<(Value, Option<Value>)> = Vec::with_capacity(self.len());
+        for (key, value) in self {
+            if let Ok(identity) = Identity::of(&key) {
+                positions.insert(identity, pairs.len());
+            }
+            pairs.push((key, Some(value)));
+        }
+        for (key, value) in later {
+            let known = Identity::of(&key).ok();
+            let known = known.and_then(|identity| pairs.get_mut(*positions.get(&identity)?));
+            match known {
+                Some((_, slot)) => {
+                    if let Some(old) = slot.take() {
+                        *slot = decide(old, value)?;
+                    }
+                }
+                None => pairs.push((key, Some(value))),
+            }
+        }
+        let left = pairs
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)));
+        Ok(Self::of_distinct(left.collect()))
+    }
+}
+
 #[derive(Default)]
 struct Distinct {
     pairs: Vec<(Value, Value)>,

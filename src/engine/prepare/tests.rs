@@ -98,3 +98,32 @@ fn an_index_beyond_the_fields_takes_none_and_is_warned() {
         assert_eq!(prepared.problems.len(), warnings, "{index}");
     }
 }
+
+#[test]
+fn merge_how_and_the_header_join_lists_and_a_bad_one_costs_its_part() {
+    let append = "list(append)+dict(recurse_list)+str()";
+    let text = format!(
+        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n\
+         --B\nContent-Type: text/cloud-config\n\nl: [1]\n\
+         --B\nContent-Type: text/cloud-config\nMerge-Type: {append}\n\nl: [2]\n\
+         --B\nContent-Type: text/cloud-config\nX-Merge-Type: {append}\n\nl: [3]\n\
+         --B\nContent-Type: text/cloud-config\n\nmerge_how: '{append}'\nl: [4]\n\
+         --B\nContent-Type: text/cloud-config\n\nmerge_how: append\nl: [5]\n\
+         --B--\n"
+    );
+    let prepared = prepared("l: [9]\n", 0, &text);
+    let list = prepared.config.get("l").and_then(|list| list.as_list());
+    let numbers: Vec<_> = list
+        .unwrap()
+        .iter()
+        .filter_map(yaml::Value::as_int)
+        .collect();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    let problems: Vec<String> = prepared.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].starts_with("part-005:26:12: part ignored: `merge_how`"),
+        "{problems:?}"
+    );
+    assert_eq!(prepared.parts[4].decision, "ignored: it cannot be merged");
+}

@@ -19,6 +19,7 @@ pub(super) fn leaves(bytes: Vec<u8>) -> Vec<Leaf> {
         declared: None,
         filename: None,
         launch_index: None,
+        merge_type: None,
         first_line: 1,
         body: bytes,
     }]
@@ -54,6 +55,7 @@ fn leaf(part: &MessagePart<'_>, whole: &[u8]) -> Leaf {
         },
         filename: part.attachment_name().map(str::to_owned),
         launch_index: header.and_then(|header| Some(header.value.as_text()?.trim().to_owned())),
+        merge_type: merge_type(part),
         first_line: if plain {
             u32::try_from(lines + 1).unwrap_or(1)
         } else {
@@ -61,4 +63,13 @@ fn leaf(part: &MessagePart<'_>, whole: &[u8]) -> Leaf {
         },
         body: part.contents().to_vec(),
     }
+}
+
+/// The first of two headers that is given and not empty.
+fn merge_type(part: &MessagePart<'_>) -> Option<String> {
+    let value = |name: &str| {
+        let header = part.headers.iter().find(|header| header.name() == name)?;
+        Some(header.value.as_text()?.trim().to_owned()).filter(|text| !text.is_empty())
+    };
+    value("Merge-Type").or_else(|| value("X-Merge-Type"))
 }

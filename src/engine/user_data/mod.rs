@@ -22,6 +22,7 @@ struct Leaf {
     declared: Option<String>,
     filename: Option<String>,
     launch_index: Option<String>,
+    merge_type: Option<String>,
     first_line: u32,
     body: Vec<u8>,
 }
@@ -103,6 +104,7 @@ fn part(
         number,
         kind,
         launch_index,
+        merge_type: leaf.merge_type,
         first_line,
         body: Secret::new(body),
     })

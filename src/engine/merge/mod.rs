@@ -1,0 +1,100 @@
+//! How configurations become one. Source: cloud-init, `cloudinit/mergers`.
+
+mod how;
+mod mergers;
+
+#[cfg(test)]
+mod tests;
+
+use how::How;
+
+use contract::place::Place;
+use contract::plan::Problem;
+use contract::yaml::Mapping;
+
+/// Why a configuration cannot be merged into the earlier ones; it is left out whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MergeError {
+    /// Where what is wrong with it stands.
+    pub(crate) place: Place,
+    /// What is wrong; names keys and mergers, never values.
+    pub(crate) message: String,
+    /// What to write instead.
+    pub(crate) hint: Option<&'static str>,
+}
+
+impl MergeError {
+    /// As a warning that what was called `what` is ignored.
+    pub(crate) fn warning(self, what: &str) -> Problem {
+        let message = format!("{what} ignored: {}", self.message);
+        let problem = Problem::warning(Some(self.place), message);
+        match self.hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    }
+}
+
+/// Lays `lower` below `base`, which comes from sources that win over it: what `base` says stays,
+/// mappings are joined key by key, lists are not. A `merge_how` in `lower` says otherwise, and what
+/// is odd in that comes back. Source: cloud-init, `cloudinit/util.py`, `mergemanydict`.
+///
+/// # Errors
+/// When `lower` cannot be merged; `base` is as it was then.
+pub(crate) fn below(base: &mut Mapping, mut lower: Mapping) -> Result<Vec<Problem>, MergeError> {
+    let how = How::take(&mut lower, None, "")?.unwrap_or_else(How::of_sources);
+    merge(&how, base, lower)?;
+    Ok(how.odd)
+}
+
+/// The parts of one user data so far, as one configuration.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parts {
+    /// What they say together.
+    pub(crate) config: Mapping,
+    count: usize,
+    /// The first part, if it says how it is merged, which has no effect.
+    in_vain: Option<Place>,
+}
+
+impl Parts {
+    /// Merges a part called `name` into the earlier ones: as it says itself in `merge_how`, as its
+    /// header says, or else by taking each of its top-level keys whole. Gives back what is odd in
+    /// how it says it. Source: cloud-init, `cloudinit/handlers/cloud_config.py`.
+    ///
+    /// # Errors
+    /// When the part cannot be merged; nothing of it counts then.
+    pub(crate) fn add(
+        &mut self,
+        mut part: Mapping,
+        header: Option<&str>,
+        name: &str,
+    ) -> Result<Vec<Problem>, MergeError> {
+        let said = How::take(&mut part, header, name)?;
+        let says = said.is_some();
+        let how = said.unwrap_or_else(How::of_parts);
+        merge(&how, &mut self.config, part)?;
+        let mut odd = how.odd;
+        if self.count == 0 {
+            self.in_vain = says.then(|| Place::whole(name));
+        } else if let Some(first) = self.in_vain.take_if(|_| !says) {
+            let message = "how the first part is merged has no effect: there is nothing before it";
+            let hint = format!("say it in each later part, such as `{name}`");
+            odd.push(Problem::notice(Some(first), message).hint(hint));
+        }
+        self.count += 1;
+        Ok(odd)
+    }
+}
+
+fn merge(how: &How, earlier: &mut Mapping, later: Mapping) -> Result<(), MergeError> {
+    let kept = how.may_fail().then(|| earlier.clone());
+    match (how.merge(std::mem::take(earlier), later), kept) {
+        (Ok(merged), _) => *earlier = merged,
+        (Err(error), kept) => {
+            *earlier = kept.unwrap_or_default();
+            return Err(error);
+        }
+    }
+    Ok(())
+}
