@@ -5,22 +5,22 @@
 //! Source: EC2 User Guide, "Use the Instance Metadata Service to access instance metadata".
 
 mod error;
-mod exchange;
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use contract::error::chain;
 use contract::secret::Secret;
-use hyper::{Method, StatusCode};
-use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::error::Failure;
 pub use self::error::ImdsError;
-use self::exchange::{Connection, Endpoint, exchange, request};
+use crate::http::{
+    Client, HttpError, Limits, Method, Request, Response, StatusCode, Url, retry_after,
+};
+use crate::runtime::block_on;
 
 /// The link-local addresses of the service.
 pub const ENDPOINTS: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
@@ -34,6 +34,16 @@ const STAGGER: Duration = Duration::from_millis(150);
 /// How many items are read at the same time at most.
 const CONNECTIONS: usize = 16;
 
+/// An answer may be as large as the largest user data: 64 KiB.
+const BODY_LIMIT: u64 = 64 * 1024;
+
+/// How long a connection may take to be there.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How soon a connection that could not be made is tried again: at boot the network is about to
+/// be there, and a try that fails at once costs nothing.
+const RECONNECT: Duration = Duration::from_millis(200);
+
 /// How often one item is asked for at most.
 const TRIES: u32 = 6;
 
@@ -46,17 +56,18 @@ pub type Answer = Result<Option<Secret<Vec<u8>>>, ImdsError>;
 /// The service, from the first token on.
 #[derive(Debug)]
 pub struct Imds {
-    runtime: Runtime,
-    endpoints: Vec<Endpoint>,
+    client: Client,
+    endpoints: Vec<Url>,
     budget: Duration,
     patience: Duration,
-    session: RefCell<Option<Arc<Session>>>,
+    session: Mutex<Option<Arc<Session>>>,
 }
 
 /// A token at the endpoint that gave it.
 #[derive(Debug)]
 struct Session {
-    endpoint: Endpoint,
+    client: Client,
+    endpoint: Url,
     token: Mutex<Secret<String>>,
     deadline: Instant,
     budget: Duration,
@@ -70,32 +81,38 @@ impl Imds {
     /// # Errors
     /// [`ImdsError::Endpoint`] for an address that is none.
     pub fn new(urls: &[&str], budget: Duration, patience: Duration) -> Result<Self, ImdsError> {
-        let endpoints: Result<Vec<Endpoint>, ImdsError> =
-            urls.iter().map(|url| Endpoint::parse(url)).collect();
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| ImdsError::Start(error.to_string()))?;
+        let endpoints: Result<Vec<Url>, ImdsError> = urls.iter().map(|url| endpoint(url)).collect();
         Ok(Self {
-            runtime,
+            client: Client::default(),
             endpoints: endpoints?,
             budget,
             patience,
-            session: RefCell::default(),
+            session: Mutex::default(),
         })
     }
 
     /// Asks for all items at once, each a path below the version such as `meta-data/instance-id`,
     /// and answers in their order.
     pub fn get_all(&self, items: &[String]) -> Vec<Answer> {
-        self.runtime.block_on(async {
+        let answers = block_on(async {
             match self.session().await {
                 Ok(session) => read_all(&session, items).await,
                 Err(error) => items.iter().map(|_| Err(error.clone())).collect(),
             }
+        });
+        answers.unwrap_or_else(|error| {
+            let error = ImdsError::Start(error.to_string());
+            items.iter().map(|_| Err(error.clone())).collect()
         })
     }
 
+    /// Asks for one item.
+    pub(crate) async fn get(&self, item: &str) -> Answer {
+        self.session().await?.read(item).await
+    }
+
     async fn session(&self) -> Result<Arc<Session>, ImdsError> {
-        if let Some(session) = self.session.borrow().as_ref() {
+        if let Some(session) = lock(&self.session).as_ref() {
             return Ok(Arc::clone(session));
         }
         let deadline = Instant::now() + self.budget;
@@ -105,6 +122,7 @@ impl Imds {
                 Ok((endpoint, token)) => {
                     let (budget, patience) = (self.budget, self.patience);
                     let session = Session {
+                        client: self.client.clone(),
                         endpoint,
                         token: Mutex::new(token),
                         deadline,
@@ -112,7 +130,7 @@ impl Imds {
                         patience,
                     };
                     let session = Arc::new(session);
-                    *self.session.borrow_mut() = Some(Arc::clone(&session));
+                    *lock(&self.session) = Some(Arc::clone(&session));
                     return Ok(session);
                 }
                 Err(Failure::Final(error)) => return Err(error),
@@ -133,17 +151,17 @@ impl Imds {
     }
 
     /// One token from whichever endpoint gives one first.
-    async fn race(&self, deadline: Instant) -> Result<(Endpoint, Secret<String>), Failure> {
+    async fn race(&self, deadline: Instant) -> Result<(Url, Secret<String>), Failure> {
         let mut racers = JoinSet::new();
         let mut delay = Duration::ZERO;
         for endpoint in self.endpoints.iter().cloned() {
-            let patience = self.patience;
+            let (client, patience) = (self.client.clone(), self.patience);
             racers.spawn(async move {
                 sleep(delay).await;
                 let mut turn = 0;
                 // Each on its own: an address without a route must not hold up the other one.
                 loop {
-                    match new_token(&endpoint, patience).await {
+                    match new_token(&client, &endpoint, patience).await {
                         Ok(token) => return Ok((endpoint, token)),
                         Err(Failure::Again(why, pause)) => {
                             if !rest(turn, pause, deadline).await {
@@ -183,10 +201,9 @@ async fn read_all(session: &Arc<Session>, items: &[String]) -> Vec<Answer> {
     for _ in 0..items.len().min(CONNECTIONS) {
         let (session, queue) = (Arc::clone(session), Arc::clone(&queue));
         readers.spawn(async move {
-            let mut connection = None;
             let mut answers = Vec::new();
             while let Some((at, item)) = next(&queue) {
-                answers.push((at, session.read(&mut connection, &item).await));
+                answers.push((at, session.read(&item).await));
             }
             answers
         });
@@ -203,10 +220,11 @@ async fn read_all(session: &Arc<Session>, items: &[String]) -> Vec<Answer> {
 }
 
 fn next(queue: &Mutex<VecDeque<(usize, String)>>) -> Option<(usize, String)> {
-    queue
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .pop_front()
+    lock(queue).pop_front()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lost(item: &str) -> ImdsError {
@@ -214,11 +232,11 @@ fn lost(item: &str) -> ImdsError {
 }
 
 impl Session {
-    async fn read(&self, connection: &mut Option<Connection>, item: &str) -> Answer {
+    async fn read(&self, item: &str) -> Answer {
         let mut last = String::new();
         let mut renewed = false;
         for turn in 0..TRIES {
-            let pause = match self.ask(connection, item).await {
+            let pause = match self.ask(item).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Session) if renewed => {
@@ -229,9 +247,9 @@ impl Session {
                 }
                 Err(Failure::Session) => {
                     renewed = true;
-                    match new_token(&self.endpoint, self.patience).await {
+                    match new_token(&self.client, &self.endpoint, self.patience).await {
                         Ok(token) => {
-                            *self.token.lock().unwrap_or_else(PoisonError::into_inner) = token;
+                            *lock(&self.token) = token;
                             continue;
                         }
                         Err(Failure::Final(error)) => return Err(error),
@@ -239,7 +257,6 @@ impl Session {
                     }
                 }
                 Err(Failure::Again(why, pause)) => {
-                    *connection = None;
                     last = why;
                     pause
                 }
@@ -254,30 +271,19 @@ impl Session {
         })
     }
 
-    async fn ask(
-        &self,
-        connection: &mut Option<Connection>,
-        item: &str,
-    ) -> Result<Option<Secret<Vec<u8>>>, Failure> {
-        let token = self
-            .token
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .expose()
-            .clone();
-        let path = format!("/latest/{item}");
-        let request = request(
-            Method::GET,
-            &self.endpoint,
-            &path,
-            ("x-aws-ec2-metadata-token", &token),
-        )?;
+    async fn ask(&self, item: &str) -> Result<Option<Secret<Vec<u8>>>, Failure> {
+        let token = lock(&self.token).expose().clone();
         let patience = self
             .patience
             .min(self.deadline.saturating_duration_since(Instant::now()));
-        let (status, body) = exchange(&self.endpoint, connection, request, item, patience).await?;
-        match status {
-            StatusCode::OK => Ok(Some(Secret::new(body))),
+        let request = Request::new(
+            Method::GET,
+            self.endpoint.at(&format!("/latest/{item}"), ""),
+        )
+        .header("x-aws-ec2-metadata-token", &token);
+        let answer = exchange(&self.client, request, item, patience).await?;
+        match answer.status {
+            StatusCode::OK => Ok(Some(answer.body)),
             StatusCode::NOT_FOUND => Ok(None),
             StatusCode::UNAUTHORIZED => Err(Failure::Session),
             other => Err(Failure::Final(ImdsError::Status {
@@ -288,23 +294,33 @@ impl Session {
     }
 }
 
-async fn new_token(endpoint: &Endpoint, patience: Duration) -> Result<Secret<String>, Failure> {
-    let header = ("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS);
-    let request = request(Method::PUT, endpoint, "/latest/api/token", header)?;
-    let (status, body) =
-        exchange(endpoint, &mut None, request, "the session token", patience).await?;
-    match status {
+/// The address of a service: plain http, and nothing but a host and a port.
+fn endpoint(text: &str) -> Result<Url, ImdsError> {
+    let url: Option<Url> = text.parse().ok();
+    url.filter(|url| !url.is_https() && url.is_bare())
+        .ok_or_else(|| ImdsError::Endpoint(text.to_owned()))
+}
+
+async fn new_token(
+    client: &Client,
+    endpoint: &Url,
+    patience: Duration,
+) -> Result<Secret<String>, Failure> {
+    const ITEM: &str = "the session token";
+    let request = Request::new(Method::PUT, endpoint.at("/latest/api/token", ""))
+        .header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS);
+    let answer = exchange(client, request, ITEM, patience).await?;
+    match answer.status {
         StatusCode::OK => {}
         StatusCode::FORBIDDEN => return Err(Failure::Final(ImdsError::Disabled)),
         other => {
-            let item = String::from("the session token");
             return Err(Failure::Final(ImdsError::Status {
-                item,
+                item: ITEM.to_owned(),
                 status: other.as_u16(),
             }));
         }
     }
-    let token = String::from_utf8(body)
+    let token = String::from_utf8(answer.body.into_inner())
         .ok()
         .map(|token| token.trim().to_owned());
     let good = |token: &String| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
@@ -312,6 +328,40 @@ async fn new_token(endpoint: &Endpoint, patience: Duration) -> Result<Secret<Str
     token
         .map(Secret::new)
         .ok_or_else(|| Failure::Again("the token cannot be one".into(), None))
+}
+
+/// Sends a request and reads the whole answer. A throttled or failing service is asked again.
+async fn exchange(
+    client: &Client,
+    request: Result<Request, HttpError>,
+    item: &str,
+    patience: Duration,
+) -> Result<Response, Failure> {
+    let limits = Limits {
+        connect: CONNECT.min(patience),
+        first_byte: patience,
+        idle: patience,
+        total: patience,
+        body: BODY_LIMIT,
+    };
+    let unfit = |error: HttpError| Failure::Final(ImdsError::Start(chain(&error)));
+    match client.fetch(&request.map_err(unfit)?, &limits).await {
+        Ok(answer)
+            if answer.status == StatusCode::TOO_MANY_REQUESTS
+                || answer.status.is_server_error() =>
+        {
+            let why = format!("status {}", answer.status.as_u16());
+            Err(Failure::Again(why, retry_after(&answer.headers)))
+        }
+        Ok(answer) => Ok(answer),
+        Err(HttpError::TooLarge { .. }) => Err(Failure::Final(ImdsError::TooLarge {
+            item: item.to_owned(),
+        })),
+        Err(error @ HttpError::Connect { .. }) => {
+            Err(Failure::Again(chain(&error), Some(RECONNECT)))
+        }
+        Err(error) => Err(Failure::Again(chain(&error), None)),
+    }
 }
 
 /// Waits before the next try: as long as was asked for, else 0.1 s doubling to 5 s. False if the
