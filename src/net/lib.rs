@@ -1,5 +1,6 @@
 //! Everything that speaks to a network.
 
+pub mod fetch;
 mod http;
 pub mod imds;
 mod io;

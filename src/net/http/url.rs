@@ -77,6 +77,22 @@ impl Url {
         }
     }
 
+    /// Where a `Location` header leads to from here: an address, or a path on the same host
+    /// (RFC 9110, 10.2.2). Other relative forms are not taken.
+    pub(crate) fn join(&self, location: &str) -> Result<Self, NotAUrl> {
+        match location.split_once('/') {
+            Some(("", rest)) if !rest.starts_with('/') => {
+                format!("{}{location}", self.origin).parse()
+            }
+            _ => location.parse(),
+        }
+    }
+
+    /// Whether scheme, host and port are the same.
+    pub(crate) fn is_same_origin(&self, other: &Self) -> bool {
+        self.origin == other.origin
+    }
+
     /// Whether nothing but the origin is said.
     pub(crate) fn is_bare(&self) -> bool {
         self.path == "/" && self.query.is_none()
@@ -115,12 +131,13 @@ impl FromStr for Url {
     type Err = NotAUrl;
 
     fn from_str(text: &str) -> Result<Self, NotAUrl> {
-        let uri: Uri = text.parse().map_err(|_| NotAUrl::Malformed)?;
-        let tls = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
+        let scheme = text.split("://").next().unwrap_or_default();
+        let tls = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
             _ => return Err(NotAUrl::Scheme),
         };
+        let uri: Uri = text.parse().map_err(|_| NotAUrl::Malformed)?;
         let authority = uri.authority().ok_or(NotAUrl::Malformed)?;
         if authority.as_str().contains('@') {
             return Err(NotAUrl::UserInfo);
@@ -129,7 +146,13 @@ impl FromStr for Url {
         if host.is_empty() {
             return Err(NotAUrl::Malformed);
         }
-        let port = authority.port_u16().unwrap_or(default_port(tls));
+        // `port_u16` says nothing of a port that is no number.
+        let port = match authority.as_str().rsplit_once(':') {
+            Some((_, port)) if !port.ends_with(']') => {
+                port.parse().map_err(|_| NotAUrl::Malformed)?
+            }
+            _ => default_port(tls),
+        };
         let path = if uri.path().is_empty() {
             "/"
         } else {
@@ -203,7 +226,7 @@ mod tests {
             ("http://user:pw@example.org/", NotAUrl::UserInfo),
             ("http://exa mple.org/", NotAUrl::Malformed),
             ("http://example.org:99999/", NotAUrl::Malformed),
-            ("", NotAUrl::Malformed),
+            ("", NotAUrl::Scheme),
         ];
         for (text, reason) in table {
             assert_eq!(text.parse::<Url>(), Err(reason), "{text}");

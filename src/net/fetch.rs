@@ -1,0 +1,208 @@
+//! Fetches what an address names: `http`, `https`, and `s3` with the role of the instance.
+
+use std::time::Duration;
+
+use contract::error::chain;
+use contract::fetch::{Fetch, FetchError, Wanted, shown};
+use contract::secret::Secret;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::http::{
+    Client, HttpError, Limits, Method, Request, Response, StatusCode, Url, retry_after,
+};
+use crate::runtime::block_on;
+use crate::s3::{Location, S3, S3Error};
+
+/// A chain of redirects that is longer leads nowhere.
+const REDIRECTS: usize = 5;
+/// Nobody is waited for longer, whatever it asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Whoever fetches over the network. Nothing is sent before it is used.
+#[derive(Debug, Clone)]
+pub struct Fetcher {
+    client: Client,
+    s3: S3,
+    region: Option<String>,
+    domain: Option<String>,
+}
+
+/// Why a try gave nothing.
+enum Failure {
+    Final(FetchError),
+    Again(FetchError, Option<Duration>),
+}
+
+impl Fetcher {
+    /// `s3` is for addresses of S3, asked first in `region` (the instance's own) under the DNS
+    /// suffix `domain`.
+    #[must_use]
+    pub fn new(s3: S3, region: Option<String>, domain: Option<String>) -> Self {
+        Self {
+            client: Client::default(),
+            s3,
+            region,
+            domain,
+        }
+    }
+
+    fn object(&self, wanted: &Wanted<'_>, address: &str) -> Result<Secret<Vec<u8>>, FetchError> {
+        let Some((bucket, key)) = address.split_once('/').filter(|(_, key)| !key.is_empty()) else {
+            return Err(FetchError::Address {
+                url: shown(wanted.url),
+                reason: "expected `s3://BUCKET/KEY`".to_owned(),
+            });
+        };
+        let at = Location {
+            bucket: bucket.to_owned(),
+            region: self.region.clone(),
+            domain: self.domain.clone(),
+            ..Location::default()
+        };
+        let limit = u64::try_from(wanted.max_bytes).unwrap_or(u64::MAX);
+        self.s3.get(&at, key, limit).map_err(|error| match error {
+            S3Error::TooLarge { .. } => too_large(wanted),
+            other => FetchError::Failed {
+                url: shown(wanted.url),
+                reason: chain(&other),
+            },
+        })
+    }
+
+    async fn http(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
+        let mut turn = 0;
+        loop {
+            turn += 1;
+            let tried = timeout(wanted.timeout, self.attempt(wanted)).await;
+            let late = || FetchError::Failed {
+                url: shown(wanted.url),
+                reason: format!("no whole answer within {} s", wanted.timeout.as_secs_f64()),
+            };
+            let (error, asked) = match tried {
+                Ok(Ok(body)) => return Ok(body),
+                Ok(Err(Failure::Final(error))) => return Err(error),
+                Ok(Err(Failure::Again(error, asked))) => (error, asked),
+                Err(_) => (late(), None),
+            };
+            if turn >= wanted.tries {
+                return Err(error);
+            }
+            sleep(asked.unwrap_or(wanted.pause).min(LONGEST_PAUSE)).await;
+        }
+    }
+
+    async fn attempt(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, Failure> {
+        let address = |reason: String| {
+            Failure::Final(FetchError::Address {
+                url: shown(wanted.url),
+                reason,
+            })
+        };
+        let mut url: Url = wanted.url.parse().map_err(|error| address(chain(&error)))?;
+        let mut headers = wanted.headers;
+        let deadline = Instant::now() + wanted.timeout;
+        for _ in 0..=REDIRECTS {
+            let mut request = Request::new(Method::GET, url.clone());
+            for (name, value) in headers {
+                let with = request.header(name, value.expose());
+                request = with.map_err(|error| address(chain(&error)))?;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let answer = self.client.fetch(&request, &limits(wanted, left)).await;
+            let answer = answer.map_err(|error| failure(wanted, &error))?;
+            let Some(next) = redirect(&answer) else {
+                return body(wanted, answer);
+            };
+            let next = url
+                .join(&next)
+                .map_err(|error| address(format!("redirected: {error}")))?;
+            if url.is_https() && !next.is_https() {
+                return Err(address("it redirects from https to http".to_owned()));
+            }
+            // What was meant for one server is not for another one.
+            if !next.is_same_origin(&url) {
+                headers = &[];
+            }
+            url = next;
+        }
+        Err(address(format!("it redirects more than {REDIRECTS} times")))
+    }
+}
+
+impl Fetch for Fetcher {
+    fn fetch(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
+        match wanted.url.split_once("://") {
+            Some(("http" | "https", _)) => {
+                block_on(self.http(wanted)).map_err(|error| FetchError::Failed {
+                    url: shown(wanted.url),
+                    reason: error.to_string(),
+                })?
+            }
+            Some(("s3", rest)) => self.object(wanted, rest),
+            _ => Err(FetchError::Address {
+                url: shown(wanted.url),
+                reason: "expected an address of `https://`, `http://` or `s3://`".to_owned(),
+            }),
+        }
+    }
+}
+
+fn limits(wanted: &Wanted<'_>, left: Duration) -> Limits {
+    Limits {
+        connect: left,
+        first_byte: left,
+        idle: left,
+        total: left,
+        body: u64::try_from(wanted.max_bytes).unwrap_or(u64::MAX),
+    }
+}
+
+/// Where an answer sends one to.
+fn redirect(answer: &Response) -> Option<String> {
+    let moved = [301, 302, 303, 307, 308].contains(&answer.status.as_u16());
+    let location = answer.headers.get("location").filter(|_| moved)?;
+    location.to_str().ok().map(str::to_owned)
+}
+
+fn body(wanted: &Wanted<'_>, answer: Response) -> Result<Secret<Vec<u8>>, Failure> {
+    let status = answer.status;
+    if status.is_success() {
+        return Ok(answer.body);
+    }
+    let error = FetchError::Status {
+        url: shown(wanted.url),
+        status: status.as_u16(),
+    };
+    let again = status.is_server_error()
+        || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+    Err(if again {
+        Failure::Again(error, retry_after(&answer.headers))
+    } else {
+        Failure::Final(error)
+    })
+}
+
+fn failure(wanted: &Wanted<'_>, error: &HttpError) -> Failure {
+    if matches!(error, HttpError::TooLarge { .. }) {
+        return Failure::Final(too_large(wanted));
+    }
+    let failed = FetchError::Failed {
+        url: shown(wanted.url),
+        reason: chain(error),
+    };
+    if error.is_transient() {
+        Failure::Again(failed, None)
+    } else {
+        Failure::Final(failed)
+    }
+}
+
+fn too_large(wanted: &Wanted<'_>) -> FetchError {
+    FetchError::TooLarge {
+        url: shown(wanted.url),
+        limit: wanted.max_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests;
