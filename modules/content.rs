@@ -6,6 +6,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use contract::effect::{CommandSpec, Effect, MirrorSpec, Mode, Origin, Owner, Switch};
+use contract::instance::InstanceMetadata;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::place::Place;
 use contract::plan::{Plan, Problem, Step};
@@ -61,7 +62,7 @@ impl Module for Content {
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
-        plan(&want, |mirror| owner_exists(mirror, ctx), Told::All)
+        plan(&want, ctx, |mirror| owner_exists(mirror, ctx), Told::All)
     }
 }
 
@@ -80,6 +81,7 @@ impl Module for ContentDeferred {
         let is_new = |mirror: &MirrorSpec| matches!(ctx.probe.kind(&mirror.manifest), Ok(None));
         plan(
             &want,
+            ctx,
             |mirror| !is_root(mirror) && is_new(mirror),
             Told::Nothing,
         )
@@ -93,12 +95,17 @@ enum Told {
     Nothing,
 }
 
-fn plan(want: &Section, wanted: impl Fn(&MirrorSpec) -> bool, told: Told) -> Plan {
+fn plan(
+    want: &Section,
+    ctx: &Context<'_>,
+    wanted: impl Fn(&MirrorSpec) -> bool,
+    told: Told,
+) -> Plan {
     let mut plan = Plan::nothing();
     for entry in want.content.iter().flat_map(Each::iter) {
         match entry
             .map_err(Problem::from)
-            .and_then(|entry| step(&entry, &mut plan.problems))
+            .and_then(|entry| step(&entry, ctx, &mut plan.problems))
         {
             Ok((mirror, on_change)) if wanted(&mirror) => {
                 let mut step = Step::new(
@@ -129,7 +136,11 @@ fn owner_exists(mirror: &MirrorSpec, ctx: &Context<'_>) -> bool {
     }
 }
 
-fn step(entry: &Entry, problems: &mut Vec<Problem>) -> Result<(MirrorSpec, Vec<Effect>), Problem> {
+fn step(
+    entry: &Entry,
+    ctx: &Context<'_>,
+    problems: &mut Vec<Problem>,
+) -> Result<(MirrorSpec, Vec<Effect>), Problem> {
     if let Some(refresh) = &entry.refresh {
         let message =
             "content: refresh is not done by this version: content is fetched once for an instance";
@@ -144,7 +155,7 @@ fn step(entry: &Entry, problems: &mut Vec<Problem>) -> Result<(MirrorSpec, Vec<E
         .replace('_', "__")
         .replace('/', "_");
     let mirror = MirrorSpec {
-        origin: origin(entry)?,
+        origin: origin(entry, ctx.instance)?,
         owner: owner(entry.owner.as_ref())?,
         file_mode: Mode::PUBLIC,
         dir_mode: Mode::PUBLIC_DIR,
@@ -182,7 +193,7 @@ fn destination(dest: &Placed<String>) -> Result<PathBuf, Problem> {
     }
 }
 
-fn origin(entry: &Entry) -> Result<Origin, Problem> {
+fn origin(entry: &Entry, instance: &InstanceMetadata) -> Result<Origin, Problem> {
     let source = &entry.source.value;
     let wrong = |what| wrong(&entry.source.place, "source", what);
     if let Some(path) = source.strip_prefix("file://") {
@@ -203,6 +214,12 @@ fn origin(entry: &Entry) -> Result<Origin, Problem> {
         ));
     };
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    // A directory's name: `site` is not to bring `site-old/` along.
+    let prefix = match prefix {
+        "" => String::new(),
+        prefix if prefix.ends_with('/') => prefix.to_owned(),
+        prefix => format!("{prefix}/"),
+    };
     // Source: Amazon S3 User Guide, "General purpose bucket naming rules".
     let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(letter) {
@@ -212,9 +229,10 @@ fn origin(entry: &Entry) -> Result<Origin, Problem> {
     }
     Ok(Origin::S3 {
         bucket: bucket.to_owned(),
-        prefix: prefix.to_owned(),
+        prefix,
         endpoint: entry.endpoint.clone(),
-        region: entry.region.clone(),
+        region: entry.region.clone().or_else(|| instance.region.clone()),
+        domain: instance.service_domain.clone(),
         anonymous: entry.anonymous,
     })
 }

@@ -232,8 +232,10 @@ pub enum Origin {
         prefix: String,
         /// `https://s3.example.com`: a store that speaks S3 and is not AWS.
         endpoint: Option<String>,
-        /// Where the bucket is, if it shall not be found out.
+        /// Where to ask first; S3 tells if the bucket is in another region.
         region: Option<String>,
+        /// The DNS suffix of the partition's services: `amazonaws.com`.
+        domain: Option<String>,
         /// Whether to ask without credentials.
         anonymous: bool,
     },

@@ -280,7 +280,7 @@ impl Probe for DryRun<'_> {
 impl Machine for DryRun<'_> {
     fn apply(&self, effect: &Effect) -> Result<Change, EffectError> {
         if let Effect::Mirror(spec) = effect {
-            let change = mirror::preview(self, spec)?;
+            let change = mirror::preview(self.host, self, spec)?;
             self.manifests.borrow_mut().insert(spec.manifest.clone());
             return Ok(change);
         }

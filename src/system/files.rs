@@ -149,6 +149,16 @@ pub(crate) fn absent(host: &Host, at: &Target) -> Result<Change, EffectError> {
     }
 }
 
+/// Removes a directory with nothing in it; any other stays.
+pub(crate) fn remove_if_empty(host: &Host, path: &Path) -> io::Result<()> {
+    let (dir, name) = host.root.parent(path, false)?;
+    match unlinkat(&dir, name.as_os_str(), UnlinkatFlags::RemoveDir) {
+        Ok(()) => host.touch(&dir),
+        Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::ENOTDIR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Appends to a file of mode 0600.
 pub(crate) fn append(host: &Host, path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
     let (dir, name) = host.root.parent(path, true)?;
@@ -366,7 +376,7 @@ fn same(spot: &Spot, bytes: &[u8], mode: Mode, ids: Ids) -> io::Result<bool> {
     }
 }
 
-fn dressed(found: &FileStat, mode: Mode, ids: Ids) -> bool {
+pub(crate) fn dressed(found: &FileStat, mode: Mode, ids: Ids) -> bool {
     let owned = match ids {
         Ids::Known(uid, gid) => found.st_uid == uid && found.st_gid == gid,
         Ids::NeedsRoot => true,
@@ -384,7 +394,7 @@ fn fill(spot: &Spot, name: &OsStr, bytes: &[u8], mode: Mode, ids: Ids) -> io::Re
     dress(&file, mode, ids)
 }
 
-fn dress(file: &File, mode: Mode, ids: Ids) -> io::Result<()> {
+pub(crate) fn dress(file: &File, mode: Mode, ids: Ids) -> io::Result<()> {
     let now = fstat(file)?;
     if let Ids::Known(uid, gid) = ids
         && (now.st_uid, now.st_gid) != (uid, gid)
@@ -424,7 +434,7 @@ fn directory_in(
     Ok(made(ids))
 }
 
-fn made(ids: Ids) -> Change {
+pub(crate) fn made(ids: Ids) -> Change {
     match ids {
         Ids::Known(..) => Change::MADE,
         Ids::NeedsRoot => Change::Made {
@@ -433,7 +443,7 @@ fn made(ids: Ids) -> Change {
     }
 }
 
-fn temporary_name() -> OsString {
+pub(crate) fn temporary_name() -> OsString {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!(".firstlight-{}-{count}", std::process::id()).into()

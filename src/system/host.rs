@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use contract::machine::{FileKind, Probe};
+use net::s3::S3;
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
@@ -22,6 +23,7 @@ const READ_LIMIT: u64 = 16 * 1024 * 1024;
 pub struct Host {
     pub(crate) root: Root,
     pub(crate) privileged: bool,
+    pub(crate) s3: S3,
     /// One open directory for each file system that was written to, by device number.
     touched: Mutex<BTreeMap<u64, OwnedFd>>,
 }
@@ -35,8 +37,15 @@ impl Host {
         Ok(Self {
             root: Root::new(root)?,
             privileged: geteuid().is_root(),
+            s3: S3::new(None),
             touched: Mutex::default(),
         })
+    }
+
+    /// Fetches content from S3 with `s3` from now on; without it only what everybody may read can
+    /// be fetched.
+    pub fn fetch_with(&mut self, s3: S3) {
+        self.s3 = s3;
     }
 
     /// Whether it is the running machine.
@@ -49,6 +58,21 @@ impl Host {
     #[must_use]
     pub fn root(&self) -> &Path {
         self.root.path()
+    }
+
+    /// A whole file of at most `limit` bytes, links followed.
+    pub(crate) fn read_up_to(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        // O_NONBLOCK: a pipe in the place of a file would wait for a writer.
+        let fd = self
+            .root
+            .open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK, 0)?;
+        let mut bytes = Vec::new();
+        File::from(fd).take(limit + 1).read_to_end(&mut bytes)?;
+        if u64::try_from(bytes.len()).is_ok_and(|n| n <= limit) {
+            Ok(bytes)
+        } else {
+            Err(io::ErrorKind::FileTooLarge.into())
+        }
     }
 
     /// Remembers that something in `dir` changed, for [`Host::sync`].
@@ -95,20 +119,7 @@ impl Host {
 
 impl Probe for Host {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        // O_NONBLOCK: a pipe in the place of a file would wait for a writer.
-        let opened = self.root.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK, 0);
-        let Some(fd) = absent(opened)? else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        File::from(fd)
-            .take(READ_LIMIT + 1)
-            .read_to_end(&mut bytes)?;
-        if u64::try_from(bytes.len()).is_ok_and(|n| n <= READ_LIMIT) {
-            Ok(Some(bytes))
-        } else {
-            Err(io::ErrorKind::FileTooLarge.into())
-        }
+        absent(self.read_up_to(path, READ_LIMIT))
     }
 
     fn list(&self, path: &Path) -> io::Result<Option<Vec<String>>> {

@@ -13,6 +13,7 @@ mod machine;
 mod mirror;
 mod root;
 mod running;
+mod staged;
 #[cfg(test)]
 mod tests;
 

@@ -2,58 +2,36 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use contract::error::EffectError;
 use contract::machine::{FileKind, Probe};
 
-use super::manifest::sha256;
 use super::{FILES_MAX, Item, key};
+use crate::host::Host;
+use crate::staged;
 
-/// A directory below the machine's root.
-pub(super) struct Directory<'a> {
-    machine: &'a dyn Probe,
-    top: PathBuf,
-}
-
-impl<'a> Directory<'a> {
-    pub(super) fn new(machine: &'a dyn Probe, top: &Path) -> Self {
-        Self {
-            machine,
-            top: top.to_owned(),
-        }
+/// The files of a directory below the machine's root, sorted by path.
+pub(super) fn list(host: &Host, probe: &dyn Probe, top: &Path) -> Result<Vec<Item>, EffectError> {
+    let found = probe.kind(top).map_err(|e| cannot_read(top, e))?;
+    if found.is_none() {
+        return Err(cannot_read(top, io::ErrorKind::NotFound.into()));
     }
-
-    /// Its files, sorted by path.
-    pub(super) fn list(&self) -> Result<Vec<Item>, EffectError> {
-        if self
-            .machine
-            .kind(&self.top)
-            .map_err(|e| cannot_read(&self.top, e))?
-            .is_none()
-        {
-            return Err(cannot_read(&self.top, io::ErrorKind::NotFound.into()));
-        }
-        let mut items = Vec::new();
-        for path in files(self.machine, &self.top)? {
-            let tag = sha256(&self.bytes(&path)?);
-            items.push(Item { path, tag });
-        }
-        Ok(items)
+    let mut items = Vec::new();
+    for path in files(probe, top)? {
+        let at = top.join(&path);
+        let tag = match staged::sha256_of(host, &at) {
+            Ok(tag) => tag,
+            // In a dry run: a file that an earlier effect would have written.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let bytes = probe.read(&at).map_err(|e| cannot_read(&at, e))?;
+                staged::sha256(&bytes.ok_or_else(|| cannot_read(&at, error))?)
+            }
+            Err(error) => return Err(cannot_read(&at, error)),
+        };
+        items.push(Item { path, tag, size: 0 });
     }
-
-    pub(super) fn fetch(&self, item: &Item) -> Result<Vec<u8>, EffectError> {
-        self.bytes(&item.path)
-    }
-
-    fn bytes(&self, path: &str) -> Result<Vec<u8>, EffectError> {
-        let path = self.top.join(path);
-        let bytes = self
-            .machine
-            .read(&path)
-            .map_err(|source| cannot_read(&path, source))?;
-        bytes.ok_or_else(|| cannot_read(&path, io::ErrorKind::NotFound.into()))
-    }
+    Ok(items)
 }
 
 /// The paths below `top` of everything in it that is no directory; links are not followed.
@@ -100,7 +78,7 @@ pub(super) fn files(machine: &dyn Probe, top: &Path) -> Result<BTreeSet<String>,
     Ok(found)
 }
 
-fn cannot_read(path: &Path, source: io::Error) -> EffectError {
+pub(super) fn cannot_read(path: &Path, source: io::Error) -> EffectError {
     EffectError::Read {
         path: path.to_owned(),
         source,

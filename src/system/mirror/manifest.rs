@@ -1,13 +1,16 @@
 //! What a mirror remembers of what it put where.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use contract::effect::{Content, Effect, FileSpec, Mode, Owner, Target};
 use contract::error::EffectError;
 use contract::machine::{Machine, Probe};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use crate::host::Host;
+use crate::staged::{self, Placed};
 
 /// The manifest, as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,19 +25,35 @@ pub(super) struct Entry {
     /// What the origin said of the content; empty: it is being written.
     pub(super) tag: String,
     sha256: String,
+    /// In bytes.
+    #[serde(default)]
+    size: u64,
+    /// As the file system had it when the file took its place.
+    #[serde(default)]
+    mtime_ns: i64,
 }
 
 impl Entry {
-    pub(super) fn of(tag: &str, bytes: &[u8]) -> Self {
+    pub(super) fn of(tag: &str, placed: Placed) -> Self {
         Self {
             tag: tag.to_owned(),
-            sha256: sha256(bytes),
+            sha256: placed.sha256,
+            size: placed.size,
+            mtime_ns: placed.mtime_ns,
         }
     }
 
-    /// Whether `bytes` are those that were put there.
-    pub(super) fn holds(&self, bytes: &[u8]) -> bool {
-        self.sha256 == sha256(bytes)
+    /// Whether the file at `path` still holds what was put there. One of the same size and time is
+    /// taken for the same, as rsync(1) does; else its bytes decide.
+    pub(super) fn holds(&self, host: &Host, path: &Path) -> io::Result<bool> {
+        let Some(found) = host.stat(path)? else {
+            return Ok(false);
+        };
+        if staged::size(&found) != self.size {
+            return Ok(false);
+        }
+        Ok(staged::mtime_ns(&found) == self.mtime_ns
+            || staged::sha256_of(host, path)? == self.sha256)
     }
 }
 
@@ -68,10 +87,4 @@ impl Manifest {
         };
         machine.apply(&Effect::File(file)).map(drop)
     }
-}
-
-/// In lower-case hexadecimal digits.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

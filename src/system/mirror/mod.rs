@@ -1,30 +1,40 @@
-//! A directory that holds what an origin holds.
+//! A directory that holds what an origin holds: an S3 prefix, or another directory.
 //!
 //! A JSON manifest remembers what was put there. It is written before the first file (as an
 //! intent) and after the last, so that an interrupted run is taken up by the next one and never
-//! mistakes its own files for somebody else's. Everything is read and written through
-//! [`Machine`], so that it stays below the machine's root.
+//! mistakes its own files for somebody else's. Each file is written beside its place and takes it
+//! with one rename, so that a reader meets the old one or the new one, whole.
 
 mod directory;
 mod key;
 mod manifest;
+mod plan;
+mod source;
 mod sums;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use contract::effect::{Content, Effect, FileSpec, MirrorSpec, Origin, Switch, Target};
+use contract::effect::{Effect, MirrorSpec, Switch, Target};
 use contract::error::EffectError;
-use contract::machine::{Change, FileKind, Machine, Probe};
+use contract::machine::{Change, Machine, Probe};
+use net::s3::S3Error;
 
-use directory::Directory;
+use crate::files::{self, Ids};
+use crate::host::Host;
+use crate::staged;
 use manifest::{Entry, Manifest};
+use plan::{Plan, Verdict};
+use source::Source;
 use sums::Sums;
 
 /// Most files that a mirror holds.
-pub(crate) const FILES_MAX: usize = 100_000;
+pub(crate) const FILES_MAX: usize = net::s3::OBJECTS_MAX;
+/// How many files are on their way at the same time at most: each is an open file.
+const BATCH: usize = 64;
+/// How often an origin is listed anew because it changed while it was read.
+const LISTS: u32 = 3;
 
 /// A file that an origin offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +43,8 @@ pub(crate) struct Item {
     pub(crate) path: String,
     /// Changes whenever the content does.
     pub(crate) tag: String,
+    /// In bytes, where the origin says it before it is read.
+    pub(crate) size: u64,
 }
 
 /// Makes `spec.dest` hold what its origin holds.
@@ -40,80 +52,69 @@ pub(crate) struct Item {
 /// # Errors
 /// When the origin cannot be read, has a name that cannot be a path below the destination, or the
 /// destination holds files that no mirror put there. A file is whole, old or new, in each case.
-pub(crate) fn apply(machine: &dyn Machine, spec: &MirrorSpec) -> Result<Change, EffectError> {
-    let source = source(machine, spec)?;
-    let plan = Plan::make(machine, spec, &source)?;
-    let verify = if spec.verify_sha256 {
-        Some(plan.sums(&source, spec)?)
-    } else {
-        None
-    };
-
-    let mut manifest = plan.manifest.clone();
-    if plan.changes_files() {
-        manifest.claim(plan.items.iter().map(|(item, _)| item.path.as_str()));
-        manifest.save(machine, &spec.manifest)?;
-    }
-    let mut done = Tally {
-        objects: plan.items.len(),
-        ..Tally::default()
-    };
-    done.note(machine.apply(&Effect::Directory {
-        at: Target::Path(spec.dest.clone()),
-        mode: spec.dir_mode,
-        owner: spec.owner.clone(),
-    })?);
-    for directory in plan.directories() {
-        done.note(machine.apply(&Effect::Directory {
-            at: Target::Path(spec.dest.join(directory)),
-            mode: spec.dir_mode,
-            owner: spec.owner.clone(),
-        })?);
-    }
-    for (item, verdict) in &plan.items {
-        let at = spec.dest.join(&item.path);
-        let bytes = match verdict {
-            Verdict::Same => read(machine, &at)?,
-            Verdict::Add | Verdict::Replace => source.fetch(item)?,
-        };
-        if let Some(sums) = &verify {
-            sums.check(&item.path, &bytes, &at)?;
+pub(crate) fn apply(host: &Host, spec: &MirrorSpec) -> Result<Change, EffectError> {
+    supported(spec)?;
+    let mut done = Tally::default();
+    for turn in 1.. {
+        match once(host, spec, &mut done) {
+            Err(error) if turn < LISTS && changed_meanwhile(&error) => {}
+            Err(error) => return Err(error),
+            Ok(()) => break,
         }
-        if *verdict != Verdict::Same {
-            done.fetched += 1;
-            done.bytes += bytes.len();
-        }
-        let entry = Entry::of(&item.tag, &bytes);
-        done.note(machine.apply(&Effect::File(FileSpec {
-            at: Target::Path(at),
-            content: Content::Plain(bytes),
-            mode: spec.file_mode,
-            owner: spec.owner.clone(),
-        }))?);
-        manifest.files.insert(item.path.clone(), entry);
-    }
-    for path in &plan.removed {
-        done.note(machine.apply(&Effect::Absent {
-            at: Target::Path(spec.dest.join(path)),
-        })?);
-        done.deleted += 1;
-        manifest.files.remove(path);
-    }
-    manifest
-        .files
-        .retain(|path, _| plan.present.contains(path) || plan.offers(path));
-    if manifest != Manifest::load(machine, &spec.manifest)?.unwrap_or_default() {
-        manifest.save(machine, &spec.manifest)?;
     }
     Ok(done.change())
 }
 
-/// What [`apply`] would do, as lines `+ path`, `~ path` and `- path`; nothing is written.
+fn once(host: &Host, spec: &MirrorSpec, done: &mut Tally) -> Result<(), EffectError> {
+    let source = Source::of(host, spec);
+    let ids = files::ids(host, &spec.owner)?;
+    let plan = Plan::make(host, host, spec, &source)?;
+    let sums = verification(&plan, &source, spec)?;
+    let mut manifest = plan.manifest.clone();
+    if plan.changes_files() {
+        manifest.claim(plan.items.iter().map(|(item, _)| item.path.as_str()));
+        manifest.save(host, &spec.manifest)?;
+    }
+    done.objects = plan.items.len();
+    let result = directories(host, spec, &plan, done)
+        .and_then(|()| {
+            fetch(
+                host,
+                spec,
+                &plan,
+                &source,
+                sums.as_ref(),
+                ids,
+                &mut manifest,
+                done,
+            )
+        })
+        .and_then(|()| remove(host, spec, &plan, &mut manifest, done));
+    if result.is_ok() {
+        manifest
+            .files
+            .retain(|path, _| plan.present.contains(path) || plan.offers(path));
+    }
+    // Also after a failure: what has come need not be fetched again.
+    if Some(&manifest) != Manifest::load(host, &spec.manifest)?.as_ref() {
+        let saved = manifest.save(host, &spec.manifest);
+        return result.and(saved);
+    }
+    result
+}
+
+/// What [`apply`] would do, as lines `+ path`, `~ path` and `- path`; nothing is written. `probe`
+/// sees the machine as it would be by then.
 ///
 /// # Errors
 /// As [`apply`], as far as it can be told without fetching a file.
-pub(crate) fn preview(machine: &dyn Probe, spec: &MirrorSpec) -> Result<Change, EffectError> {
-    let plan = Plan::make(machine, spec, &source(machine, spec)?)?;
+pub(crate) fn preview(
+    host: &Host,
+    probe: &dyn Probe,
+    spec: &MirrorSpec,
+) -> Result<Change, EffectError> {
+    supported(spec)?;
+    let plan = Plan::make(host, probe, spec, &Source::of(host, spec))?;
     let mark = |verdict: &Verdict| match verdict {
         Verdict::Same => None,
         Verdict::Add => Some('+'),
@@ -133,141 +134,141 @@ pub(crate) fn preview(machine: &dyn Probe, spec: &MirrorSpec) -> Result<Change, 
     })
 }
 
-fn source<'a>(machine: &'a dyn Probe, spec: &MirrorSpec) -> Result<Directory<'a>, EffectError> {
+fn supported(spec: &MirrorSpec) -> Result<(), EffectError> {
     if matches!(spec.switch, Switch::Atomic { .. }) {
         let reason = "this version switches file by file only: leave `switch` out";
         return Err(refused(&spec.dest, reason));
     }
-    match &spec.origin {
-        Origin::Directory(path) => Ok(Directory::new(machine, path)),
-        Origin::S3 { .. } => {
-            let reason = format!("this version cannot fetch {}: only file:// is", spec.origin);
-            Err(refused(&spec.dest, reason))
-        }
-    }
+    Ok(())
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Same,
-    Add,
-    Replace,
-}
-
-struct Plan {
-    items: Vec<(Item, Verdict)>,
-    removed: Vec<String>,
-    /// What the destination holds now.
-    present: BTreeSet<String>,
-    manifest: Manifest,
-}
-
-impl Plan {
-    fn make(
-        machine: &dyn Probe,
-        spec: &MirrorSpec,
-        source: &Directory<'_>,
-    ) -> Result<Self, EffectError> {
-        let known = Manifest::load(machine, &spec.manifest)?;
-        let present = match kind(machine, &spec.dest)? {
-            None => BTreeSet::new(),
-            Some(FileKind::Directory) => directory::files(machine, &spec.dest)?,
-            Some(_) => return Err(refused(&spec.dest, "it is not a directory")),
-        };
-        if known.is_none() && !present.is_empty() && !spec.adopt {
-            let reason = "it holds files that no mirror put there: empty it, or say `adopt: true`";
-            return Err(refused(&spec.dest, reason));
-        }
-        let manifest = known.unwrap_or_default();
-        let mut items = Vec::new();
-        for item in source.list()? {
-            let verdict = verdict(machine, spec, &manifest, &item)?;
-            items.push((item, verdict));
-        }
-        let offered: BTreeSet<&str> = items
-            .iter()
-            .map(|(item, _): &(Item, Verdict)| item.path.as_str())
-            .collect();
-        let ours = |path: &String| spec.adopt || manifest.files.contains_key(path);
-        let gone = |path: &String| spec.delete && !offered.contains(path.as_str()) && ours(path);
-        let removed = present.iter().filter(|path| gone(path)).cloned().collect();
-        Ok(Self {
-            items,
-            removed,
-            present,
-            manifest,
-        })
-    }
-
-    /// The origin's files are sorted by path.
-    fn offers(&self, path: &str) -> bool {
-        self.items
-            .binary_search_by(|(item, _)| item.path.as_str().cmp(path))
-            .is_ok()
-    }
-
-    fn changes_files(&self) -> bool {
-        !self.removed.is_empty() || self.items.iter().any(|(_, v)| *v != Verdict::Same)
-    }
-
-    /// Every directory below the destination, those above others first.
-    fn directories(&self) -> BTreeSet<&Path> {
-        let paths = self.items.iter().map(|(item, _)| Path::new(&item.path));
-        let all = paths.flat_map(|path| path.ancestors().skip(1));
-        all.filter(|directory| !directory.as_os_str().is_empty())
-            .collect()
-    }
-
-    fn sums(&self, source: &Directory<'_>, spec: &MirrorSpec) -> Result<Sums, EffectError> {
-        let list = self.items.iter().find(|(item, _)| item.path == sums::NAME);
-        let Some((item, _)) = list else {
-            let reason = format!(
-                "{} has no {} to verify its files by",
-                spec.origin,
-                sums::NAME
-            );
-            return Err(refused(&spec.dest, reason));
-        };
-        Ok(Sums::parse(&source.fetch(item)?))
-    }
-}
-
-fn verdict(
-    machine: &dyn Probe,
+/// What every file is checked by, if that is wanted; a list of the origin's is read first.
+fn verification(
+    plan: &Plan,
+    source: &Source<'_>,
     spec: &MirrorSpec,
-    manifest: &Manifest,
-    item: &Item,
-) -> Result<Verdict, EffectError> {
-    let at = spec.dest.join(&item.path);
-    for above in at
-        .ancestors()
-        .skip(1)
-        .take_while(|above| *above != spec.dest)
+) -> Result<Option<Sums>, EffectError> {
+    if !spec.verify_sha256 {
+        return Ok(None);
+    }
+    if plan.offers(sums::NAME) {
+        return Ok(Some(Sums::parse(&source.sums()?)));
+    }
+    Ok(Some(Sums::default()))
+}
+
+fn directories(
+    host: &Host,
+    spec: &MirrorSpec,
+    plan: &Plan,
+    done: &mut Tally,
+) -> Result<(), EffectError> {
+    let below = plan.directories();
+    for directory in std::iter::once(Path::new("")).chain(below) {
+        done.note(host.apply(&Effect::Directory {
+            at: Target::Path(spec.dest.join(directory)),
+            mode: spec.dir_mode,
+            owner: spec.owner.clone(),
+        })?);
+    }
+    Ok(())
+}
+
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the parts of one run, which nobody else needs together"
+)]
+fn fetch(
+    host: &Host,
+    spec: &MirrorSpec,
+    plan: &Plan,
+    source: &Source<'_>,
+    sums: Option<&Sums>,
+    ids: Ids,
+    manifest: &mut Manifest,
+    done: &mut Tally,
+) -> Result<(), EffectError> {
+    let new = |wanted: &&(Item, Verdict)| wanted.1 != Verdict::Same;
+    let wanted: Vec<&Item> = plan
+        .items
+        .iter()
+        .filter(new)
+        .map(|(item, _)| item)
+        .collect();
+    for batch in wanted.chunks(BATCH) {
+        let mut failed = None;
+        for (item, fetched) in batch.iter().zip(source.fetch(batch)) {
+            let placed = fetched.and_then(|(staged, kept)| {
+                if let Some(sums) = sums {
+                    sums.check(&item.path, &staged.sha256(), kept.as_deref(), staged.path())?;
+                }
+                staged.commit(host, spec.file_mode, ids)
+            });
+            match placed {
+                Ok(placed) => {
+                    done.fetched += 1;
+                    done.bytes = done.bytes.saturating_add(placed.size);
+                    done.note(files::made(ids));
+                    manifest
+                        .files
+                        .insert(item.path.clone(), Entry::of(&item.tag, placed));
+                }
+                // The others of the batch have come, and are kept.
+                Err(error) => {
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+    }
+    for (item, _) in plan
+        .items
+        .iter()
+        .filter(|(_, verdict)| *verdict == Verdict::Same)
     {
-        if !matches!(kind(machine, above)?, None | Some(FileKind::Directory)) {
-            return Err(refused(above, "a directory of the mirror shall be here"));
-        }
+        done.note(staged::dress(
+            host,
+            &spec.dest.join(&item.path),
+            spec.file_mode,
+            ids,
+        )?);
     }
-    match kind(machine, &at)? {
-        None => return Ok(Verdict::Add),
-        Some(FileKind::File) => {}
-        Some(_) => return Err(refused(&at, "a file of the mirror shall be here")),
+    Ok(())
+}
+
+fn remove(
+    host: &Host,
+    spec: &MirrorSpec,
+    plan: &Plan,
+    manifest: &mut Manifest,
+    done: &mut Tally,
+) -> Result<(), EffectError> {
+    for path in &plan.removed {
+        done.note(host.apply(&Effect::Absent {
+            at: Target::Path(spec.dest.join(path)),
+        })?);
+        done.deleted += 1;
+        manifest.files.remove(path);
     }
-    let Some(entry) = manifest.files.get(&item.path) else {
-        if spec.adopt {
-            return Ok(Verdict::Replace);
-        }
-        return Err(refused(
-            &at,
-            "no mirror put it there: remove it, or say `adopt: true`",
-        ));
+    for directory in plan.emptied() {
+        let path = spec.dest.join(directory);
+        files::remove_if_empty(host, &path)
+            .map_err(|source| EffectError::Write { path, source })?;
+    }
+    Ok(())
+}
+
+/// Whether an object was replaced or removed after it had been listed.
+fn changed_meanwhile(error: &EffectError) -> bool {
+    let EffectError::Fetch { source, .. } = error else {
+        return false;
     };
-    let same = entry.tag == item.tag && entry.holds(&read(machine, &at)?);
-    Ok(if same {
-        Verdict::Same
-    } else {
-        Verdict::Replace
-    })
+    matches!(
+        source.downcast_ref(),
+        Some(S3Error::Changed { .. } | S3Error::NoSuchKey { .. })
+    )
 }
 
 #[derive(Default)]
@@ -275,7 +276,7 @@ struct Tally {
     objects: usize,
     fetched: usize,
     deleted: usize,
-    bytes: usize,
+    bytes: u64,
     changed: bool,
     /// What an effect had to tell, such as an owner that could not be set.
     remark: Option<String>,
@@ -311,23 +312,6 @@ impl Tally {
         }
         Change::Made { note: Some(note) }
     }
-}
-
-fn kind(machine: &dyn Probe, path: &Path) -> Result<Option<FileKind>, EffectError> {
-    machine.kind(path).map_err(|source| EffectError::Read {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn read(machine: &dyn Probe, path: &Path) -> Result<Vec<u8>, EffectError> {
-    let read = machine
-        .read(path)
-        .and_then(|bytes| bytes.ok_or(std::io::ErrorKind::NotFound.into()));
-    read.map_err(|source| EffectError::Read {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 fn refused(path: &Path, reason: impl Into<String>) -> EffectError {

@@ -1,16 +1,18 @@
-//! A list of checksums, as sha256sum(1) writes and checks it.
+//! What a file's content shall be: a list of checksums at the origin, as sha256sum(1) writes and
+//! checks it, or the checksum that S3 keeps of an object.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use contract::error::EffectError;
-
-use super::manifest::sha256;
 
 /// The list's name at the top of an origin.
 pub(super) const NAME: &str = "SHA256SUMS";
 
-/// Digests by path.
+/// Digests by path; empty without a list.
+#[derive(Default)]
 pub(super) struct Sums(BTreeMap<String, String>);
 
 impl Sums {
@@ -28,17 +30,37 @@ impl Sums {
         Self(text.lines().filter_map(entry).collect())
     }
 
-    /// Whether a file is what the list says; the list itself is not in it.
-    pub(super) fn check(&self, path: &str, bytes: &[u8], at: &Path) -> Result<(), EffectError> {
-        let reason = match self.0.get(path) {
+    /// Whether a file is what the list says, or what S3 `kept` (in base64) where there is no line
+    /// for it; the list itself is not in it.
+    pub(super) fn check(
+        &self,
+        path: &str,
+        sha256: &str,
+        kept: Option<&str>,
+        at: &Path,
+    ) -> Result<(), EffectError> {
+        let reason = match (self.0.get(path), kept.map(|kept| matches(kept, sha256))) {
             _ if path == NAME => return Ok(()),
-            Some(digest) if *digest == sha256(bytes) => return Ok(()),
-            Some(_) => format!("its content does not match {NAME}"),
-            None => format!("{NAME} has no line for it"),
+            (Some(digest), _) if *digest == sha256 => return Ok(()),
+            (Some(_), _) => format!("its content does not match {NAME}"),
+            (None, Some(true)) => return Ok(()),
+            (None, Some(false)) => "its content does not match the checksum that S3 keeps".into(),
+            (None, None) => format!(
+                "there is nothing to verify it by: {NAME} has no line for it, and the origin keeps no SHA-256 of it"
+            ),
         };
         Err(EffectError::Refused {
             path: at.to_owned(),
             reason,
         })
     }
+}
+
+/// Whether a checksum in base64 is this one in hexadecimal digits.
+fn matches(base64: &str, hex: &str) -> bool {
+    let Ok(bytes) = STANDARD.decode(base64) else {
+        return false;
+    };
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits == hex
 }
