@@ -18,6 +18,7 @@ use engine::semaphore::Semaphores;
 use engine::settings::Settings;
 use engine::store::Store;
 use engine::{Prepared, report_file};
+use net::s3::S3;
 use system::{DryRun, Host, RunLock};
 
 use crate::image_tree;
@@ -72,8 +73,14 @@ impl Session {
     }
 
     fn at(root: &Path, target: &Target) -> anyhow::Result<Self> {
-        let host = Host::new(root).with_context(|| format!("cannot open {}", root.display()))?;
+        let opened = Host::new(root);
+        let mut host = opened.with_context(|| format!("cannot open {}", root.display()))?;
         let image = engine::image::load(&host);
+        let role = datasources::ec2::role_source(&SourceContext {
+            probe: &host,
+            config: &image.config,
+        });
+        host.fetch_with(S3::new(role));
         let (settings, mut problems) = Settings::of(&image.config);
         problems.extend(image.problems.iter().cloned());
         Ok(Self {

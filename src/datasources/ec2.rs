@@ -11,9 +11,14 @@ use contract::config::Config;
 use contract::datasource::{Datasource, Detection, Found, SourceContext, SourceError};
 use contract::secret::Secret;
 use contract::yaml::Placed;
+use net::imds::ENDPOINTS;
+use net::s3::RoleSource;
 
 /// The name in `datasource_list` and of the settings section.
 pub(crate) const NAME: &str = "Ec2";
+
+/// How long credentials are waited for at most.
+const ROLE_BUDGET: Duration = Duration::from_secs(60);
 
 /// The data source.
 pub struct Ec2;
@@ -54,6 +59,17 @@ pub struct Access {
     pub timeout: Duration,
 }
 
+impl Access {
+    /// Where the service is: what the image says, or its link-local addresses.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        match &self.urls {
+            Some(urls) => urls.value.clone(),
+            None => ENDPOINTS.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
 /// Whether the service may be asked on this machine, with the evidence. Sends no packet.
 #[must_use]
 pub fn detect(ctx: &SourceContext<'_>) -> Detection {
@@ -70,6 +86,22 @@ pub fn access(config: &Config) -> Result<Access, SourceError> {
         urls: settings.metadata_urls,
         max_wait: settings.max_wait,
         timeout: settings.timeout,
+    })
+}
+
+/// Who hands out the credentials of this machine's role; `None` where no metadata service may be
+/// asked. Sends no packet.
+#[must_use]
+pub fn role_source(ctx: &SourceContext<'_>) -> Option<RoleSource> {
+    let Detection::Yes(_) = detect(ctx) else {
+        return None;
+    };
+    let access = access(ctx.config).ok()?;
+    Some(RoleSource {
+        urls: access.urls(),
+        // The service has answered before: what asks for credentials need not wait for its start.
+        budget: access.max_wait.min(ROLE_BUDGET),
+        patience: access.timeout,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The service over the network.
 
 use contract::datasource::SourceError;
-use net::imds::{ENDPOINTS, Imds, ImdsError};
+use net::imds::{Imds, ImdsError};
 
 use super::{Access, Answer, Service};
 
@@ -14,10 +14,8 @@ impl Network {
     /// # Errors
     /// An address in the settings that is none, with its place.
     pub(super) fn new(access: &Access) -> Result<Self, SourceError> {
-        let urls: Vec<&str> = match &access.urls {
-            Some(urls) => urls.value.iter().map(String::as_str).collect(),
-            None => ENDPOINTS.to_vec(),
-        };
+        let urls = access.urls();
+        let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
         let client = Imds::new(&urls, access.max_wait, access.timeout);
         client.map(Self).map_err(|error| match &access.urls {
             Some(urls) => SourceError::Settings(format!("{}: metadata_urls: {error}", urls.place)),
