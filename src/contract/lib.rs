@@ -5,10 +5,12 @@
 //! [`plan`] of [`effect`]s; a [`machine`] performs them; a [`report`] tells what happened.
 
 pub mod config;
+pub mod content;
 pub mod datasource;
 pub mod effect;
 pub mod error;
 pub mod fetch;
+pub mod file;
 pub mod instance;
 pub mod machine;
 pub mod module;
