@@ -4,6 +4,7 @@
 //! The machine is seen and changed only through [`contract::machine`].
 
 pub mod image;
+pub mod json_patch;
 mod merge;
 mod perform;
 mod prepare;
