@@ -118,6 +118,15 @@ impl Session {
         Ok((source.name().to_owned(), found))
     }
 
+    /// Everything that the metadata service says now, and what could not be had.
+    pub(crate) fn ask_everything(&self) -> anyhow::Result<(serde_json::Value, Vec<String>)> {
+        let ctx = SourceContext {
+            probe: &self.host,
+            config: &self.image.config,
+        };
+        Ok(datasources::ec2::everything(&ctx)?)
+    }
+
     /// Makes configuration, parameters and scripts of what the source gave.
     pub(crate) fn understand(&self, datasource: String, found: Found) -> (Known, Found) {
         let prepared = engine::prepare(

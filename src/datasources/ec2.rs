@@ -1,5 +1,6 @@
 //! `Ec2`: the instance metadata service of Amazon EC2, and of clouds that speak as it does.
 
+mod crawl;
 mod identity;
 mod metadata;
 mod service;
@@ -112,4 +113,20 @@ pub fn role_source(ctx: &SourceContext<'_>) -> Option<RoleSource> {
 /// What else is missing or odd is a warning.
 pub fn read(service: &dyn Service) -> Result<Found, SourceError> {
     metadata::read(service)
+}
+
+/// Everything that the metadata service of this machine says now, as a tree, and what could not be
+/// had. Credentials are left out.
+///
+/// # Errors
+/// When no metadata service may be asked on this machine, or it does not answer.
+pub fn everything(
+    ctx: &SourceContext<'_>,
+) -> Result<(serde_json::Value, Vec<String>), SourceError> {
+    if let Detection::No(why) = detect(ctx) {
+        return Err(SourceError::Settings(format!(
+            "there is no metadata service that may be asked: {why}"
+        )));
+    }
+    crawl::crawl(&service::Network::new(&access(ctx.config)?)?)
 }

@@ -43,9 +43,10 @@ pub fn read(probe: &dyn Probe) -> Option<Report> {
     parse(probe, STATUS)
 }
 
-/// What `instance.json` says.
+/// What is known about the instance: all of it for whoever may read that, else what everybody may
+/// know.
 pub fn read_instance(probe: &dyn Probe) -> Option<Value> {
-    parse(probe, INSTANCE)
+    parse(probe, SENSITIVE).or_else(|| parse(probe, INSTANCE))
 }
 
 /// The files that tell who this instance is: `instance.json` from an allow-list, all of it and the
@@ -54,7 +55,7 @@ pub fn read_instance(probe: &dyn Probe) -> Option<Value> {
 pub fn instance_files(metadata: &InstanceMetadata, params: &Params) -> Vec<Effect> {
     let public = public(metadata);
     let pairs: BTreeMap<&str, &str> = params.iter().collect();
-    let all = json!({"v1": public, "instance": metadata, "params": pairs});
+    let all = json!({"v1": public, "ds": metadata.rest, "params": pairs});
     vec![
         Effect::file(INSTANCE, format!("{}\n", json!({"v1": public}))),
         Effect::secret_file(

@@ -21,6 +21,7 @@ use crate::http::{
     Client, HttpError, Limits, Method, Request, Response, StatusCode, Url, retry_after,
 };
 use crate::runtime::block_on;
+use crate::s3::sign::encode_path;
 
 /// The link-local addresses of the service.
 pub const ENDPOINTS: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
@@ -278,7 +279,8 @@ impl Session {
             .min(self.deadline.saturating_duration_since(Instant::now()));
         let request = Request::new(
             Method::GET,
-            self.endpoint.at(&format!("/latest/{item}"), ""),
+            self.endpoint
+                .at(&encode_path(&format!("/latest/{item}")), ""),
         )
         .header("x-aws-ec2-metadata-token", &token);
         let answer = exchange(&self.client, request, item, patience).await?;

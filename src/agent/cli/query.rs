@@ -17,6 +17,10 @@ use crate::session::{Session, Target};
 pub(super) struct Query {
     /// What to show; without it, and without --list, everything.
     key: Option<String>,
+    /// Ask the metadata service now, for its whole tree under `ds`, instead of showing what the
+    /// boot needed of it.
+    #[arg(long)]
+    live: bool,
     /// List the keys instead of their values.
     #[arg(long)]
     list: bool,
@@ -25,8 +29,16 @@ pub(super) struct Query {
 impl Query {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
         let session = Session::look(target)?;
-        let all = report_file::read_instance(&session.host)
-            .context("nothing is known about this instance yet: run `firstlight boot` first")?;
+        let all = if self.live {
+            let (tree, faults) = session.ask_everything()?;
+            faults
+                .iter()
+                .for_each(|fault| table::complain(&format!("warning: {fault}")));
+            serde_json::json!({"ds": tree})
+        } else {
+            report_file::read_instance(&session.host)
+                .context("nothing is known about this instance yet: run `firstlight boot` first")?
+        };
         let value = match &self.key {
             Some(key) => look_up(&all, key)?,
             None => &all,
