@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use std::{env, fs, io};
+
+use net::s3::sign::{Keys, Unsigned, sign};
+use serde_json::{Value, json};
 
 /// Names the program `weed`; `tests/setup` installs it.
 const PROGRAM: &str = "FIRSTLIGHT_WEED";
@@ -88,15 +91,65 @@ impl S3 {
         assert!(gone, "delete {bucket}/{key}: {status:?}");
     }
 
+    /// Credentials that an instance with a role would have for this server, in the form of
+    /// `iam/security-credentials/ROLE`: new ones at each call, good for an hour, with a session
+    /// token that the server checks.
+    ///
+    /// Source: AWS STS API Reference, "AssumeRole"; EC2 User Guide, "Retrieve security
+    /// credentials from instance metadata".
+    #[must_use]
+    pub fn role_credentials(&self) -> Value {
+        let body = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=i-lab\
+                    &RoleArn=arn:aws:iam::role/lab";
+        let host = format!("127.0.0.1:{}", self.ports.s3);
+        let form = (
+            "content-type",
+            "application/x-www-form-urlencoded".to_owned(),
+        );
+        let mut headers = vec![form];
+        let keys = Keys {
+            id: &self.access_key,
+            secret: &self.secret_key,
+            token: None,
+        };
+        let request = Unsigned {
+            method: "POST",
+            host: &host,
+            path: "/",
+            query: "",
+            headers: &headers,
+            body: body.as_bytes(),
+        };
+        let added = sign(&request, &keys, "us-east-1", SystemTime::now());
+        headers.extend(added);
+        let answer = exchange(self.ports.s3, "POST", "/", &headers, body.as_bytes()).unwrap();
+        let element = |name: &str| {
+            let (_, rest) = answer.split_once(&format!("<{name}>")).unwrap_or_else(|| {
+                panic!("AssumeRole gave no {name}:\n{answer}");
+            });
+            rest.split('<').next().unwrap_or_default().to_owned()
+        };
+        json!({
+            "Code": "Success",
+            "LastUpdated": "2026-01-01T00:00:00Z",
+            "Type": "AWS-HMAC",
+            "AccessKeyId": element("AccessKeyId"),
+            "SecretAccessKey": element("SecretAccessKey"),
+            "Token": element("SessionToken"),
+            "Expiration": element("Expiration"),
+        })
+    }
+
     /// `None` when a port was taken.
     fn try_start(program: &Path, access_key: &str, secret_key: &str) -> Option<Self> {
         let dir = fresh_directory();
-        let identities = serde_json::json!({"identities": [{
+        let identities = json!({"identities": [{
             "name": "lab",
             "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
             "actions": ["Admin", "Read", "List", "Tagging", "Write"],
         }]});
         fs::write(dir.join("identities.json"), identities.to_string()).unwrap();
+        fs::write(dir.join("roles.json"), roles().to_string()).unwrap();
         let log = fs::File::create(dir.join("log")).unwrap();
         let ports = Ports::free();
         let keeper = Command::new("/bin/sh")
@@ -135,8 +188,8 @@ impl S3 {
 
     /// Whether it stores what comes and answers for S3: it does the one before the other.
     fn answers(&self) -> bool {
-        let stores = exchange(self.ports.filer, "PUT", "/lab-ready", b"x");
-        let speaks = || exchange(self.ports.s3, "GET", "/healthz", b"");
+        let stores = status(self.ports.filer, "PUT", "/lab-ready", b"x");
+        let speaks = || status(self.ports.s3, "GET", "/healthz", b"");
         matches!(stores, Ok(201)) && matches!(speaks(), Ok(200))
     }
 
@@ -144,7 +197,7 @@ impl S3 {
     /// there needs a signature.
     fn filer(&self, method: &str, bucket: &str, key: &str, body: &[u8]) -> io::Result<u16> {
         let path = format!("/buckets/{bucket}/{}", encode(key));
-        exchange(self.ports.filer, method, &path, body)
+        status(self.ports.filer, method, &path, body)
     }
 }
 
@@ -200,9 +253,29 @@ impl Ports {
             "-s3.port.iceberg=0".to_owned(),
             "-s3.port.lance=0".to_owned(),
             format!("-s3.config={}", dir.join("identities.json").display()),
+            format!("-s3.iam.config={}", dir.join("roles.json").display()),
         ]
         .to_vec()
     }
+}
+
+/// A role that everybody known may take, and which may do everything with objects.
+fn roles() -> Value {
+    let allow = |action: &str| json!({"Effect": "Allow", "Action": [action], "Resource": ["*"]});
+    let trust = json!({"Effect": "Allow", "Principal": "*", "Action": ["sts:AssumeRole"]});
+    let document = |statement: Value| json!({"Version": "2012-10-17", "Statement": [statement]});
+    json!({
+        // The key signs session tokens of this one server.
+        "sts": {"issuer": "lab", "signingKey": "bGFiLWxhYi1sYWItbGFiLWxhYi1sYWItbGFiLWxhYi0="},
+        "policy": {"defaultEffect": "Deny", "storeType": "memory"},
+        "policies": [{"name": "objects", "document": document(allow("s3:*"))}],
+        "roles": [{
+            "roleName": "lab",
+            "roleArn": "arn:aws:iam::role/lab",
+            "trustPolicy": document(trust),
+            "attachedPolicies": ["objects"],
+        }],
+    })
 }
 
 /// The program that `variable` names, or `None` after having said that the test is skipped.
@@ -235,20 +308,36 @@ fn fresh_directory() -> PathBuf {
     dir
 }
 
-/// One request on a connection of its own; the status of its answer.
-fn exchange(port: u16, method: &str, path: &str, body: &[u8]) -> io::Result<u16> {
+/// One request on a connection of its own; all of the answer.
+fn exchange(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, String)],
+    body: &[u8],
+) -> io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(START_LIMIT))?;
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
-         Content-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+    let mut head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
+         Content-Length: {}\r\n",
         body.len()
     );
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer);
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// One request without a signature; the status of its answer.
+fn status(port: u16, method: &str, path: &str, body: &[u8]) -> io::Result<u16> {
+    let kind = ("Content-Type", "application/octet-stream".to_owned());
+    let answer = exchange(port, method, path, &[kind], body)?;
     let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
     status.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "this is no HTTP"))
 }

@@ -1,5 +1,9 @@
 //! The S3 server is a judge only if it refuses what S3 refuses.
-#![allow(clippy::unwrap_used, reason = "for tests only")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "for tests only"
+)]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -17,30 +21,31 @@ fn the_s3_server_answers_whoever_signs_with_its_secret_and_nobody_else() {
     s3.put("site", "gone", b"for a moment");
     s3.delete("site", "gone");
 
+    let role = s3.role_credentials();
+    let role = |field: &str| role[field].as_str().unwrap().to_owned();
+    let (id, secret, token) = (role("AccessKeyId"), role("SecretAccessKey"), role("Token"));
+    let altered = format!("{token}x");
     #[rustfmt::skip]
     let table = [
-        // access key   secret           status  the answer holds
-        (s3.access_key(), s3.secret_key(), 200, "<Key>docs/a b+c.txt</Key>"),
+        // access key     secret           session token  status  the answer holds
+        (s3.access_key(), s3.secret_key(), None,           200, "<Key>docs/a b+c.txt</Key>"),
         // The MD5 of the object, as S3 has it for what was put in one piece.
-        (s3.access_key(), s3.secret_key(), 200, "5d41402abc4b2a76b9719d911017c592"),
-        (s3.access_key(), "another",       403, "SignatureDoesNotMatch"),
-        ("AKIAOTHER",     s3.secret_key(), 403, "InvalidAccessKeyId"),
+        (s3.access_key(), s3.secret_key(), None,           200, "5d41402abc4b2a76b9719d911017c592"),
+        (s3.access_key(), "another",       None,           403, "SignatureDoesNotMatch"),
+        ("AKIAOTHER",     s3.secret_key(), None,           403, "InvalidAccessKeyId"),
+        (s3.access_key(), s3.secret_key(), Some("made-up"), 403, "InvalidAccessKeyId"),
+        // A role's credentials are good with their token only.
+        (&id,             &secret,         Some(&token),   200, "<Key>docs/a b+c.txt</Key>"),
+        (&id,             "another",       Some(&token),   403, "SignatureDoesNotMatch"),
+        (&id,             &secret,         Some(&altered), 403, "InvalidAccessKeyId"),
+        (&id,             &secret,         None,           403, "InvalidAccessKeyId"),
     ];
-    for (id, secret, status, holds) in table {
-        let answer = list(
-            &s3,
-            &Keys {
-                id,
-                secret,
-                token: None,
-            },
-        );
-        assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{id}: {answer}"
-        );
-        assert!(answer.contains(holds), "{id}: {answer}");
-        assert!(!answer.contains("gone"), "{id}: {answer}");
+    for (row, (id, secret, token, status, holds)) in table.into_iter().enumerate() {
+        let answer = list(&s3, &Keys { id, secret, token });
+        let begin = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&begin), "row {row}: {answer}");
+        assert!(answer.contains(holds), "row {row}: {answer}");
+        assert!(!answer.contains("gone"), "row {row}: {answer}");
     }
 }
 
