@@ -5,6 +5,7 @@
 
 pub mod image;
 pub mod json_patch;
+pub mod kernel;
 mod merge;
 mod perform;
 mod prepare;
@@ -15,5 +16,6 @@ pub mod settings;
 pub mod store;
 mod template;
 mod user_data;
+mod vendor;
 
 pub use prepare::{PartRow, Prepared, prepare};

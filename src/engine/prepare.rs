@@ -11,7 +11,7 @@ use contract::yaml::{self, Kind, Limits, Mapping};
 use crate::image::Image;
 use crate::settings::Settings;
 use crate::user_data::params::Selected;
-use crate::{merge, template, user_data};
+use crate::{merge, template, user_data, vendor};
 
 /// Everything that a boot is planned from.
 #[derive(Debug, Clone, Default)]
@@ -53,11 +53,8 @@ pub fn prepare(
     user_data: &UserData,
     vendor_data: Option<&UserData>,
 ) -> Prepared {
-    let allowed = image
-        .config
-        .get("allow_userdata")
-        .and_then(yaml::Value::as_bool)
-        != Some(false);
+    let allowed = image.config.root().get("allow_userdata");
+    let allowed = allowed.is_none_or(vendor::is_true);
     let mut reader = Reader {
         settings,
         index: metadata.launch_index,
@@ -72,28 +69,16 @@ pub fn prepare(
         reader.out.problems.push(Problem::warning(place, message));
     }
     let mut root = Mapping::new();
-    let vendor = vendor_data.filter(|_| vendor_is_wanted(&user));
     reader.below(&mut root, user, "user data");
-    if let Some(vendor_data) = vendor {
-        let vendor = reader.read_vendor(vendor_data);
+    if let Some(vendor_data) = vendor_data {
+        let vendor = reader.read_vendor(vendor_data, &root, image);
         reader.below(&mut root, vendor, "vendor data");
     }
-    reader.below(
-        &mut root,
-        image.config.root().clone(),
-        "image configuration",
-    );
+    let image = image.config.root().clone();
+    reader.below(&mut root, image, "image configuration");
     let mut prepared = reader.out;
     prepared.config = template::render(root, metadata, &prepared.params);
     prepared
-}
-
-/// Source: cloud-init, `cloudinit/stages.py`: user data may switch vendor data off.
-fn vendor_is_wanted(user: &Mapping) -> bool {
-    let enabled = user
-        .get("vendor_data")
-        .and_then(|section| section.get("enabled")?.as_bool());
-    enabled != Some(false)
 }
 
 struct Reader<'a> {
@@ -121,12 +106,24 @@ impl Reader<'_> {
         config.config
     }
 
-    /// Launch indexes do not filter vendor data, and its scripts and parameters are not taken.
-    fn read_vendor(&mut self, data: &UserData) -> Mapping {
+    /// Launch indexes do not filter vendor data, and its scripts and parameters are not taken. User
+    /// data and image may switch it off.
+    fn read_vendor(&mut self, data: &UserData, user: &Mapping, image: &Image) -> Mapping {
+        let mut decided = user.clone();
+        // What is odd in it is told when the image's turn comes.
+        let _ = merge::below(&mut decided, image.config.root().clone());
+        let (wanted, odd) = vendor::Wanted::of(&decided, "vendor_data");
+        self.out.problems.extend(odd);
+        if !wanted.enabled {
+            return Mapping::new();
+        }
         let (parts, problems) = user_data::parts(data, "vendor-data", &self.settings.parameters);
         self.out.problems.extend(problems);
         let mut config = merge::Parts::default();
         for part in parts {
+            if wanted.leaves_out(&part.kind) {
+                continue;
+            }
             let place = Some(Place::whole(format!("vendor-data/{}", part.name)));
             if part.kind == PartKind::CloudConfig {
                 let name = format!("vendor-data/{}", part.name);

@@ -127,3 +127,29 @@ fn merge_how_and_the_header_join_lists_and_a_bad_one_costs_its_part() {
     );
     assert_eq!(prepared.parts[4].decision, "ignored: it cannot be merged");
 }
+
+#[test]
+fn vendor_data_stands_between_user_data_and_the_image_unless_it_is_switched_off() {
+    #[rustfmt::skip]
+    let table = [
+        // image                               user data                    v, w, x
+        ("v: 1\nw: 1\nx: 1",                   "#cloud-config\nv: 3",       [3, 2, 1]),
+        ("v: 1\nw: 1\nx: 1",                   "#cloud-config\nv: 3\nvendor_data: {enabled: false}", [3, 1, 1]),
+        ("v: 1\nw: 1\nx: 1\nvendor_data: {enabled: false}", "",             [1, 1, 1]),
+        ("v: 1\nw: 1\nx: 1\nvendor_data: {enabled: false}", "#cloud-config\nvendor_data: {enabled: true}", [2, 2, 1]),
+        ("v: 1\nw: 1\nx: 1\nvendor_data: {disabled_handlers: [text/cloud-config]}", "", [1, 1, 1]),
+        ("v: 1\nw: 1\nx: 1\nallow_userdata: 'no'", "#cloud-config\nv: 3",   [2, 2, 1]),
+    ];
+    for (image, user_data, want) in table {
+        let image = crate::image::load(&FakeMachine::with(&[("/etc/cloud/cloud.cfg", image)]));
+        let (settings, _) = Settings::of(&image.config);
+        let (user, vendor) = (
+            UserData::new(user_data.into()),
+            UserData::new("#cloud-config\nv: 2\nw: 2".into()),
+        );
+        let prepared = prepare(&image, &settings, &instance(), &user, Some(&vendor));
+        let found =
+            ["v", "w", "x"].map(|key| prepared.config.get(key).and_then(yaml::Value::as_int));
+        assert_eq!(found, want.map(Some), "{user_data}");
+    }
+}
