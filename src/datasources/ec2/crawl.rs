@@ -73,6 +73,10 @@ impl Crawler {
         let deep = path.split('/').count() >= DEPTH_MAX;
         // A value is asked for entries too, unless it can be no list of names.
         let like_names = !text.contains(['{', ' ', '<', '=']) && text.len() < 4096;
+        // A folder of nothing but credentials is not worth a name.
+        if names.is_empty() && text.contains(CREDENTIALS) {
+            return Vec::new();
+        }
         self.found.insert(path.clone(), text);
         if deep || !(listed || like_names) {
             return Vec::new();
@@ -162,6 +166,7 @@ mod tests {
                 "ami-id\niam/\nlone/\npublic-keys/\nhidden\ntags/",
             ),
             ("meta-data/ami-id", "ami-1"),
+            ("meta-data/identity-credentials", "security-credentials/"),
             ("meta-data/iam", "info\nsecurity-credentials/"),
             ("meta-data/iam/info", "{\"Code\": \"Success\"}"),
             ("meta-data/iam/security-credentials", "web"),

@@ -52,8 +52,8 @@ pub(super) struct Ask<'a> {
 /// Why a try gave nothing.
 enum Failure {
     Final(S3Error),
-    /// Send it again at once, changed by what was learnt.
-    Learnt,
+    /// Send it again at once, changed by what was learnt; else this is the error.
+    Learnt(S3Error),
     Again(S3Error, Option<Duration>),
 }
 
@@ -160,14 +160,8 @@ impl Bucket {
                 Ok(reply) => return Ok(reply),
                 Err(Failure::Final(error)) => return Err(error),
                 // The region, then newer credentials: there is nothing else to learn.
-                Err(Failure::Learnt) if learnt < 3 => learnt += 1,
-                Err(Failure::Learnt) => {
-                    return Err(S3Error::Status {
-                        what: ask.what.clone(),
-                        status: 301,
-                        code: "PermanentRedirect".to_owned(),
-                    });
-                }
+                Err(Failure::Learnt(_)) if learnt < 3 => learnt += 1,
+                Err(Failure::Learnt(error)) => return Err(error),
                 Err(Failure::Again(error, asked)) => {
                     turn += 1;
                     if turn == TRIES {
@@ -271,11 +265,16 @@ impl Bucket {
             Err(_) => list::Refusal::default(),
         };
         let other = named.or(refusal.region).filter(|other| other != region);
+        let code = refusal.code;
+        let plain = || S3Error::Status {
+            what: ask.what.clone(),
+            status: status.as_u16(),
+            code: code.clone(),
+        };
         if let Some(other) = other.filter(|other| is_region(other)) {
             self.learn(other);
-            return Err(Failure::Learnt);
+            return Err(Failure::Learnt(plain()));
         }
-        let code = refusal.code;
         if matches!(
             code.as_str(),
             "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired"
@@ -286,7 +285,7 @@ impl Bucket {
             let learnt = newer != ended;
             *keys = Some(newer);
             if learnt {
-                return Err(Failure::Learnt);
+                return Err(Failure::Learnt(plain()));
             }
         }
         let is_object = !ask.key.is_empty();
@@ -321,15 +320,10 @@ impl Bucket {
                 let again = status.is_server_error()
                     || status == StatusCode::TOO_MANY_REQUESTS
                     || matches!(code.as_str(), "SlowDown" | "RequestTimeout");
-                let error = S3Error::Status {
-                    what: ask.what.clone(),
-                    status: status.as_u16(),
-                    code,
-                };
                 if again {
-                    Failure::Again(error, wait)
+                    Failure::Again(plain(), wait)
                 } else {
-                    Failure::Final(error)
+                    Failure::Final(plain())
                 }
             }
         })

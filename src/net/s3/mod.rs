@@ -118,3 +118,6 @@ impl RoleSource {
         Imds::new(&urls, self.budget, self.patience).map_err(S3Error::Imds)
     }
 }
+
+#[cfg(test)]
+mod tests;
