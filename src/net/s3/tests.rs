@@ -278,6 +278,23 @@ fn many_objects_come_back_in_their_order_and_one_fault_costs_one() {
 }
 
 #[test]
+fn the_checksum_that_the_store_keeps_of_a_whole_object_is_told() {
+    #[rustfmt::skip]
+    let table = [
+        ("x-amz-checksum-sha256: LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=\r\n",   Some("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=")),
+        ("x-amz-checksum-sha256: LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=-2\r\n", None), // of an upload's parts
+        ("x-amz-checksum-crc32: y/Q5Jg==\r\n",                                       None),
+    ];
+    for (header, expected) in table {
+        let (url, heads) = server(move |_, _| reply("200 x", header, "hello"));
+        let wanted = vec![(object("k", 5), Memory::default())];
+        let (_, got) = S3::new(Some(role())).download(&at(&url), wanted).remove(0);
+        assert_eq!(got.unwrap().sha256.as_deref(), expected);
+        assert!(heads.lock().unwrap()[0].contains("x-amz-checksum-mode: ENABLED"));
+    }
+}
+
+#[test]
 fn no_error_shows_a_credential() {
     let (url, _) = server(|_, _| refused("403 x", "AccessDenied", ""));
     let error = S3::new(Some(role())).list(&at(&url), "").unwrap_err();

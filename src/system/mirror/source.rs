@@ -74,7 +74,11 @@ impl<'a> Source<'a> {
     }
 
     fn item(&self, object: Object, prefix: &str) -> Result<Option<Item>, EffectError> {
-        let path = object.key.strip_prefix(prefix).unwrap_or(&object.key);
+        let Some(path) = object.key.strip_prefix(prefix) else {
+            let key = object.key.escape_debug();
+            let reason = format!("{} lists `{key}`, which is not in it", self.spec.origin);
+            return Err(super::refused(&self.spec.dest, reason));
+        };
         // Consoles make such an object for each folder; it holds nothing.
         if object.size == 0 && (path.is_empty() || path.ends_with('/')) {
             return Ok(None);

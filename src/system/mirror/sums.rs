@@ -64,3 +64,34 @@ fn matches(base64: &str, hex: &str) -> bool {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     digits == hex
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_checked_by_its_line_else_by_what_s3_keeps() {
+        let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        let kept = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
+        let listed = format!("{hello} *a\nnonsense\n");
+        #[rustfmt::skip]
+        let table = [
+            // file     digest   kept by S3    fault
+            ("a",       hello,   None,         None),
+            ("a",       "00",    Some(kept),   Some("does not match SHA256SUMS")),
+            ("b",       hello,   Some(kept),   None),
+            ("b",       "00",    Some(kept),   Some("the checksum that S3 keeps")),
+            ("b",       hello,   Some("?"),    Some("the checksum that S3 keeps")),
+            ("b",       hello,   None,         Some("nothing to verify it by")),
+            (NAME,      hello,   None,         None),
+        ];
+        for (path, digest, kept, fault) in table {
+            let checked = Sums::parse(listed.as_bytes()).check(path, digest, kept, Path::new("/x"));
+            match (checked, fault) {
+                (Ok(()), None) => {}
+                (Err(error), Some(fault)) => assert!(error.to_string().contains(fault), "{error}"),
+                (checked, _) => panic!("{path} {digest}: {checked:?}"),
+            }
+        }
+    }
+}
