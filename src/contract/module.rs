@@ -131,6 +131,10 @@ pub struct NoKeys {}
 pub struct Entry {
     /// What is known of it without running it.
     pub facts: &'static Facts,
+    /// When: `facts.stage`, unless the configuration's module lists say otherwise.
+    pub stage: Stage,
+    /// How often: `facts.frequency`, unless the configuration's module lists say otherwise.
+    pub frequency: Frequency,
     plan: fn(&Context<'_>) -> Plan,
 }
 
@@ -140,6 +144,8 @@ impl Entry {
     pub const fn of<M: Module>() -> Self {
         Self {
             facts: &M::FACTS,
+            stage: M::FACTS.stage,
+            frequency: M::FACTS.frequency,
             plan: plan::<M>,
         }
     }

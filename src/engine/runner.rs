@@ -42,7 +42,7 @@ impl Runner<'_> {
         let started = unix_time();
         let mut deferred = Deferred::new();
         let mut modules = Vec::new();
-        for entry in entries.iter().filter(|entry| entry.facts.stage == stage) {
+        for entry in entries.iter().filter(|entry| entry.stage == stage) {
             if entry.is_awake(self.context.config) {
                 let report = self.perform(entry, &mut deferred);
                 (self.observer)(&report);
@@ -77,9 +77,7 @@ impl Runner<'_> {
             steps: Vec::new(),
             problems: Vec::new(),
         };
-        let record = self
-            .semaphores
-            .due(name, entry.facts.frequency, self.boot_id);
+        let record = self.semaphores.due(name, entry.frequency, self.boot_id);
         let skipped = match verdict(record, false, self.on_interrupt_rerun) {
             _ if self.force => None,
             Verdict::DoneBefore => Some("done before".to_owned()),
@@ -99,7 +97,7 @@ impl Runner<'_> {
                 report.problems.push(ProblemReport::from(&bug));
                 report.outcome = Outcome::Failed;
                 let failed = Record::Failed { at: now() };
-                deferred.push((entry.facts.frequency, name.to_owned(), failed));
+                deferred.push((entry.frequency, name.to_owned(), failed));
             }
         }
         report.duration_us = micros(begun);
@@ -127,7 +125,7 @@ impl Runner<'_> {
         }
         report.outcome = outcome(report);
         if let Some(record) = self.closing(entry, report) {
-            deferred.push((entry.facts.frequency, entry.facts.name.to_owned(), record));
+            deferred.push((entry.frequency, entry.facts.name.to_owned(), record));
         }
     }
 
@@ -154,7 +152,7 @@ impl Runner<'_> {
     }
 
     fn idempotent(&mut self, entry: &Entry, step: &Step, deferred: &mut Deferred) -> Performed {
-        let frequency = entry.facts.frequency;
+        let frequency = entry.frequency;
         let name = format!("{}/{}", entry.facts.name, step.name);
         let record = self.semaphores.due(&name, frequency, self.boot_id);
         let again = matches!(record, Record::Started { .. });
@@ -190,7 +188,7 @@ impl Runner<'_> {
         stopped: &mut Option<String>,
         report: &mut ModuleReport,
     ) -> Performed {
-        let (module, frequency) = (entry.facts.name, entry.facts.frequency);
+        let (module, frequency) = (entry.facts.name, entry.frequency);
         let name = format!("{module}/{}", step.name);
         let record = self.semaphores.due(&name, frequency, self.boot_id).clone();
         let verdict = match verdict(&record, true, self.on_interrupt_rerun) {
