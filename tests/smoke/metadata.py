@@ -1,4 +1,4 @@
-"""Writes the metadata tree of the smoke boot, in the shape that imds.py reads.
+"""Writes the metadata tree of the smoke boot, in the shape that lab-imds reads.
 
 Usage: metadata.py INSTANCE_ID NAME PUBLIC_KEY_FILE < USER_DATA
 """
@@ -29,7 +29,7 @@ def main(instance_id: str, name: str, key_file: str) -> None:
             "local-hostname": f"{name}.eu-central-1.compute.internal",
             "local-ipv4": identity["privateIp"],
             "placement": {"availability-zone": identity["availabilityZone"], "region": "eu-central-1"},
-            "public-keys": {"0": {"openssh-key": pathlib.Path(key_file).read_text()}},
+            "public-keys": {"0=launch-key": {"openssh-key": pathlib.Path(key_file).read_text()}},
             "reservation-id": "r-0123456789abcdef0",
         },
         "dynamic": {"instance-identity": {"document": json.dumps(identity, indent=2)}},

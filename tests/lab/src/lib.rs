@@ -12,7 +12,7 @@
 mod imds;
 mod s3;
 
-pub use imds::{Asked, Imds, Mood};
+pub use imds::{Asked, Imds, LOOPBACK, Mood, Setup, UnknownMood, rounds};
 pub use s3::{S3, program};
 
 /// The metadata of one instance, with every category that AWS's own mock of the service has.
