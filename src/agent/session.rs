@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
+use contract::config::Config;
 use contract::datasource::{Datasource, Found, SourceContext};
 use contract::instance::InstanceMetadata;
 use contract::machine::{Machine, Probe};
@@ -49,6 +50,8 @@ pub(crate) struct Known {
     pub(crate) metadata: InstanceMetadata,
     pub(crate) prepared: Prepared,
     pub(crate) datasource: String,
+    /// Every module that runs, in its order.
+    modules: Vec<Entry>,
 }
 
 impl Session {
@@ -129,17 +132,20 @@ impl Session {
 
     /// Makes configuration, parameters and scripts of what the source gave.
     pub(crate) fn understand(&self, datasource: String, found: Found) -> (Known, Found) {
-        let prepared = engine::prepare(
+        let mut prepared = engine::prepare(
             &self.image,
             &self.settings,
             &found.metadata,
             &found.user_data,
             found.vendor_data.as_ref(),
         );
+        let (modules, odd) = module_list(&prepared.config);
+        prepared.problems.extend(odd);
         let known = Known {
             metadata: found.metadata.clone(),
             prepared,
             datasource,
+            modules,
         };
         (known, found)
     }
@@ -224,6 +230,38 @@ impl Target {
     }
 }
 
+impl Known {
+    /// Lets modules run that the configuration's lists leave out: somebody asks for them by name.
+    pub(crate) fn include(&mut self, names: &[String]) {
+        let left_out = left_out(&self.modules).into_iter();
+        let asked = left_out.filter(|entry| names.iter().any(|name| name == entry.facts.name));
+        self.modules.extend(asked.collect::<Vec<_>>());
+    }
+}
+
+/// The modules that this machine's configuration lets run, in their order, and those that it leaves
+/// out: of what the boot stored about the instance, or else of the image alone.
+pub(crate) fn modules_of(target: &Target) -> anyhow::Result<(Vec<Entry>, Vec<Entry>)> {
+    let session = Session::look(target)?;
+    let stored = session.recall().ok().flatten();
+    let wanted = match stored {
+        Some(known) => known.modules,
+        None => module_list(&session.image.config).0,
+    };
+    let left_out = left_out(&wanted);
+    Ok((wanted, left_out))
+}
+
+fn module_list(config: &Config) -> (Vec<Entry>, Vec<Problem>) {
+    engine::module_list::wanted(modules::TABLE, modules::CLOUD_INIT, config)
+}
+
+fn left_out(wanted: &[Entry]) -> Vec<Entry> {
+    let is_wanted = |entry: &Entry| wanted.iter().any(|own| own.facts.name == entry.facts.name);
+    let all = modules::TABLE.iter().copied();
+    all.filter(|entry| !is_wanted(entry)).collect()
+}
+
 /// How modules are run: for real or dry, again or only what is due.
 pub(crate) struct Mode<'a> {
     pub(crate) dry: bool,
@@ -252,7 +290,8 @@ pub(crate) fn run_stage(
         probe,
     };
     let boot_id = system::boot_id(&session.host).unwrap_or_default();
-    let entries: Vec<Entry> = modules::TABLE.iter().copied().filter(wanted).collect();
+    let entries = known.modules.iter().copied().filter(wanted);
+    let entries: Vec<Entry> = entries.collect();
     let observer = &mut *mode.observer;
     let mut runner = Runner {
         machine,

@@ -7,6 +7,8 @@ pub mod image;
 pub mod json_patch;
 pub mod kernel;
 mod merge;
+pub mod module_list;
+mod near;
 mod perform;
 mod prepare;
 pub mod report_file;

@@ -7,6 +7,8 @@ use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::Value;
 
+use crate::near::nearest;
+
 /// How firstlight itself behaves on this image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -194,13 +196,11 @@ impl Reader {
 
     fn unknown(&mut self, place: &Place, path: &str, name: &str, known: &[&str]) {
         let problem = Problem::warning(Some(place.clone()), format!("unknown key `{path}.{name}`"));
-        let near = known.iter().min_by_key(|known| distance(name, known));
-        self.problems.push(match near {
-            Some(near) if distance(name, near) <= 3 => {
-                problem.hint(format!("did you mean `{near}`?"))
-            }
-            _ => problem.hint(format!("known are `{}`", known.join("`, `"))),
-        });
+        self.problems
+            .push(match nearest(name, known.iter().copied()) {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem.hint(format!("known are `{}`", known.join("`, `"))),
+            });
     }
 
     fn wrong(&mut self, value: &Value, path: &str, wanted: &str) {
@@ -208,26 +208,6 @@ impl Reader {
         self.problems
             .push(Problem::warning(Some(value.place.clone()), message));
     }
-}
-
-/// Levenshtein's distance, in characters.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, own) in left.chars().enumerate() {
-        let mut above_left = index;
-        let mut before = index + 1;
-        for (cell, other) in row.iter_mut().skip(1).zip(&right) {
-            let cost = above_left + usize::from(own != *other);
-            above_left = *cell;
-            *cell = cost.min(above_left + 1).min(before + 1);
-            before = *cell;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = index + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

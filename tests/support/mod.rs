@@ -75,7 +75,9 @@ impl Case {
     }
 
     pub(crate) fn write_seed(&self, name: &str, text: &str) {
-        fs::write(self.seed.join(name), text).unwrap();
+        let path = self.seed.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
     pub(crate) fn root(&self) -> PathBuf {

@@ -82,7 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(command) => command.run(&target),
         Command::Status(command) => command.run(&target),
         Command::Query(command) => command.run(&target),
-        Command::Modules(command) => command.run(),
+        Command::Modules(command) => command.run(&target),
         Command::Semaphores(command) => command.run(&target),
         Command::Clean(command) => command.run(&target),
     };

@@ -7,8 +7,12 @@ use contract::module::Entry;
 use serde_json::json;
 
 use super::{Format, table};
+use crate::session::{self, Target};
 
 /// List the modules in the order in which they run.
+///
+/// Order, stage and frequency are those that this machine's configuration gives them; a module that
+/// it leaves out has the frequency `never`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Modules {
     /// How to print the list.
@@ -17,18 +21,20 @@ pub(super) struct Modules {
 }
 
 impl Modules {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let facts = modules::TABLE.iter().map(|entry| entry.facts);
+    pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
+        let (wanted, left_out) = session::modules_of(target)?;
+        let wanted = wanted.iter().map(|entry| (entry, entry.frequency.as_str()));
+        let all = wanted.chain(left_out.iter().map(|entry| (entry, "never")));
         match self.format {
             Format::Json => {
-                let all: Vec<_> = facts
-                    .map(|facts| {
+                let all: Vec<_> = all
+                    .map(|(entry, frequency)| {
                         json!({
-                            "name": facts.name,
-                            "summary": facts.summary,
-                            "stage": facts.stage,
-                            "frequency": facts.frequency,
-                            "keys": facts.keys,
+                            "name": entry.facts.name,
+                            "summary": entry.facts.summary,
+                            "stage": entry.stage,
+                            "frequency": frequency,
+                            "keys": entry.facts.keys,
                         })
                     })
                     .collect();
@@ -36,10 +42,10 @@ impl Modules {
             }
             Format::Text => {
                 let mut rows = vec![table::row(["MODULE", "STAGE", "FREQUENCY", "KEYS", "WHAT"])];
-                rows.extend(facts.map(|facts| {
+                rows.extend(all.map(|(entry, frequency)| {
+                    let (facts, stage) = (entry.facts, entry.stage.as_str());
                     let keys = facts.keys.join(" ");
-                    let (stage, often) = (facts.stage.as_str(), facts.frequency.as_str());
-                    table::row([facts.name, stage, often, &keys, facts.summary])
+                    table::row([facts.name, stage, frequency, &keys, facts.summary])
                 }));
                 table::print(&rows);
             }

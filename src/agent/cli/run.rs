@@ -32,7 +32,8 @@ impl Run {
         }
         let session = Session::open(target)?;
         let _lock = session.lock()?;
-        let known = session.recall_or_fail()?;
+        let mut known = session.recall_or_fail()?;
+        known.include(&self.modules);
         let mut semaphores = session.semaphores(&known)?;
         let wanted = |entry: &Entry| self.modules.iter().any(|name| name == entry.facts.name);
         let mut mode = Mode {
