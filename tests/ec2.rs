@@ -1,20 +1,15 @@
 //! The built binary asks a metadata service who it is, over real HTTP.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "for tests only"
-)]
+#![allow(clippy::indexing_slicing, reason = "for tests only")]
 
 mod support;
 
-use std::fs;
-use std::process::Command;
+use std::time::Duration;
 
-use lab::{Imds, Mood};
-use serde_json::{Value, json};
-use support::Scratch;
+use lab::{Imds, Mood, Setup};
+use support::cloud::{INSTANCE, Machine, instance};
 
 const REPLICAS: &str = "replicate-every=1min | replicate-every=5min | replicate-every=10min";
+const SETTINGS: &str = "max_wait: 20, timeout: 5";
 
 #[test]
 fn each_instance_of_a_launch_takes_its_field_and_its_role() {
@@ -29,9 +24,9 @@ fn each_instance_of_a_launch_takes_its_field_and_its_role() {
     ];
     for (index, role, replicate) in table {
         imds.become_instance(instance(index, REPLICAS));
-        let machine = Machine::new(&imds);
-        let (code, text) = machine.firstlight(&["apply"]);
-        assert_eq!(code, 0, "index {index}: {text}");
+        let machine = Machine::new(&imds.urls(), SETTINGS);
+        let apply = machine.firstlight(&["apply"]);
+        assert_eq!(apply.code, 0, "index {index}: {apply:?}");
         let env = machine.text("run/firstlight/role.env");
         assert!(env.contains(&format!("FIRSTLIGHT_ROLE={role}\n")), "{env}");
         let name = machine.text("etc/hostname");
@@ -42,94 +37,103 @@ fn each_instance_of_a_launch_takes_its_field_and_its_role() {
 }
 
 #[test]
-fn a_boot_needs_one_token_and_sends_every_request_with_it() {
-    let imds = Imds::start(instance("0", ""), Mood::Fair);
-    let machine = Machine::new(&imds);
-    let (code, text) = machine.firstlight(&["apply"]);
-    assert_eq!(code, 0, "{text}");
-    let asked = imds.asked();
-    let tokens = asked.iter().filter(|asked| asked.method == "PUT").count();
-    assert_eq!(tokens, 1, "{asked:?}");
-    let good = |status| matches!(status, 200 | 404);
-    assert!(asked.iter().all(|asked| good(asked.status)), "{asked:?}");
-}
-
-#[test]
-fn tokens_that_die_in_the_middle_are_renewed() {
-    let imds = Imds::start(instance("1", REPLICAS), Mood::Forgetful(3));
-    let machine = Machine::new(&imds);
-    let (code, text) = machine.firstlight(&["apply"]);
-    assert_eq!(code, 0, "{text}");
-    assert_eq!(machine.text("etc/hostname").trim(), "ip-172-16-34-41");
-}
-
-#[test]
-fn a_service_that_is_none_is_named_as_such_and_changes_nothing() {
+fn a_boot_waits_for_a_token_for_all_items_at_once_and_for_the_keys_and_for_nothing_else() {
+    let mut keyless = instance("0", "");
+    keyless["meta-data"]
+        .as_object_mut()
+        .and_then(|meta| meta.remove("public-keys"));
+    #[rustfmt::skip]
     let table = [
-        (Mood::Disabled, "IMDS is disabled"),
-        (Mood::Redirects, "302"),
-        (Mood::CutsShort, "did not answer within"),
-        (Mood::WebPage, "instance-id cannot be used"),
+        // instance              rounds of requests
+        ("with a launch key",    instance("0", ""), 3),
+        ("without a launch key", keyless,           2),
     ];
-    for (mood, says) in table {
-        let imds = Imds::start(instance("0", ""), mood);
-        let machine = Machine::new(&imds);
-        let (code, text) = machine.firstlight(&["apply"]);
-        assert_eq!(code, 1, "{mood:?}: {text}");
-        assert!(text.contains(says), "{mood:?}: {text}");
-        assert!(!machine.scratch.path().join("etc/hostname").exists());
+    for (name, tree, rounds) in table {
+        let imds = Imds::with(Setup {
+            tree,
+            latency: Duration::from_millis(150),
+            ..Setup::default()
+        });
+        let imds = imds.unwrap_or_else(|error| panic!("{error}"));
+        let machine = Machine::new(&imds.urls(), SETTINGS);
+        let apply = machine.firstlight(&["apply"]);
+        assert_eq!(apply.code, 0, "{name}: {apply:?}");
+
+        let asked = imds.asked();
+        assert_eq!(lab::rounds(&asked), rounds, "{name}: {asked:#?}");
+        let tokens = asked.iter().filter(|asked| asked.method == "PUT").count();
+        assert_eq!(tokens, 1, "{name}: {asked:#?}");
+        let good = |status| matches!(status, 200 | 404);
+        assert!(asked.iter().all(|asked| good(asked.status)), "{asked:#?}");
+        // A bucket of packets for each link-local address is all that an instance has.
+        assert!(asked.len() <= 20, "{name}: {} requests", asked.len());
+        let named = |asked: &lab::Asked| asked.user_agent.starts_with("firstlight/");
+        assert!(asked.iter().all(named), "{asked:#?}");
     }
 }
 
-/// The mock's instance with another launch index, and what follows from that.
-fn instance(index: &str, user_data: &str) -> Value {
-    let mut tree = lab::aws_mock();
-    let name = format!("ip-172-16-34-4{index}.ec2.internal");
-    tree["meta-data"]["ami-launch-index"] = json!(index);
-    tree["meta-data"]["local-hostname"] = json!(name);
-    tree["user-data"] = json!(user_data);
-    tree
+#[test]
+fn what_is_missing_from_the_service_is_missed_by_nobody() {
+    for missing in ["user-data", "dynamic"] {
+        let mut tree = instance("0", "");
+        tree.as_object_mut().and_then(|all| all.remove(missing));
+        let imds = Imds::start(tree, Mood::Fair);
+        let machine = Machine::new(&imds.urls(), SETTINGS);
+        let apply = machine.firstlight(&["apply"]);
+        assert_eq!(apply.code, 0, "{missing}: {apply:?}");
+        assert!(!apply.stderr.contains(missing), "{missing}: {apply:?}");
+        assert_eq!(machine.instance_id(), INSTANCE, "{missing}");
+        assert_eq!(machine.text("etc/hostname").trim(), "ip-172-16-34-40");
+        let keys = machine.text("root/.ssh/authorized_keys");
+        assert!(keys.contains("ssh-rsa "), "{missing}: {keys}");
+    }
 }
 
-/// An image whose configuration says where the service is.
-struct Machine {
-    scratch: Scratch,
-}
-
-impl Machine {
-    fn new(imds: &Imds) -> Self {
-        let scratch = Scratch::new();
-        let config = format!(
-            "datasource: {{Ec2: {{metadata_urls: ['{}'], max_wait: 3, timeout: 1}}}}\n\
-             datasource_list: [Ec2]\nusers: []\n\
-             firstlight: {{user_data: {{parameters: {{select_by_launch_index: {{delimiter: '|'}}}}}}}}\n\
-             election: {{group: \"{{{{ params['replicate-every'] | default('none') }}}}\"}}\n",
-            imds.url()
+#[test]
+fn user_data_arrives_as_it_was_given_whatever_bytes_it_has() {
+    // `#cloud-config`, `hostname: squeezed`; gzipped, then in base64.
+    let gzipped = "H4sIAAAAAAACA1NOzskvTdFNzs9Ly0znysgvLslLzE21UiguLE1NrUpN4QIAAiK+SCEAAAA=";
+    let plain = "I2Nsb3VkLWNvbmZpZwpob3N0bmFtZTogc3F1ZWV6ZWQK";
+    let own = "ip-172-16-34-40";
+    #[rustfmt::skip]
+    let table = [
+        // the bytes, in base64                         host name   what is said
+        (plain,                                         "squeezed", ""),
+        (gzipped,                                       "squeezed", ""),
+        // No text at all, and none that anybody handles.
+        ("AAECA//+/fyAgYKD",                            own,        "part ignored"),
+        // The same gzip, cut off.
+        ("H4sIAAAAAAACA1NOzskvTdFNzs9Ly0zn",            own,        "part ignored"),
+    ];
+    for (bytes, name, says) in table {
+        let mut tree = instance("0", "");
+        tree["user-data"] = serde_json::json!({"(base64)": bytes});
+        let imds = Imds::start(tree, Mood::Fair);
+        let machine = Machine::new(&imds.urls(), SETTINGS);
+        let apply = machine.firstlight(&["apply"]);
+        assert_eq!(apply.code, 0, "{bytes}: {apply:?}");
+        assert_eq!(machine.text("etc/hostname").trim(), name, "{bytes}");
+        assert!(apply.stderr.contains(says), "{bytes}: {apply:?}");
+        assert_eq!(
+            says.is_empty(),
+            !apply.stderr.contains("ignored"),
+            "{apply:?}"
         );
-        for (name, text) in [
-            ("etc/firstlight/config.yaml", config.as_str()),
-            ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),
-            ("etc/group", "root:x:0:\n"),
-        ] {
-            let path = scratch.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        fs::create_dir(scratch.path().join("root")).unwrap();
-        Self { scratch }
     }
+}
 
-    fn text(&self, path: &str) -> String {
-        fs::read_to_string(self.scratch.path().join(path)).unwrap()
-    }
-
-    /// The exit code, and everything that was printed.
-    fn firstlight(&self, args: &[&str]) -> (i32, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_firstlight"));
-        let output = command.arg("--root").arg(self.scratch.path()).args(args);
-        let output = output.output().unwrap();
-        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.push_str(&String::from_utf8_lossy(&output.stderr));
-        (output.status.code().unwrap_or(-1), text)
-    }
+#[test]
+fn the_whole_tree_is_shown_when_asked_for_though_its_lists_are_not_true() {
+    let mut tree = instance("0", "");
+    tree["meta-data"]["iam"]["(listing)"] = "info/\nsecurity-credentials".into();
+    tree["meta-data"]["tags"]["instance"]["cost/centre 7"] = "on the house".into();
+    let imds = Imds::start(tree, Mood::Fair);
+    let machine = Machine::new(&imds.urls(), SETTINGS);
+    let query = machine.firstlight(&["query", "--live"]);
+    assert_eq!(query.code, 0, "{query:?}");
+    assert!(query.stdout.contains("on the house"), "{query:?}");
+    assert!(query.stdout.contains("InstanceProfileArn"), "{query:?}");
+    assert!(!query.stdout.contains("SecretAccessKey"), "{query:?}");
+    let keys = |asked: &lab::Asked| asked.path.contains("security-credentials/");
+    assert!(!imds.asked().iter().any(keys), "credentials were asked for");
 }

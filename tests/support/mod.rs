@@ -3,9 +3,12 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "for tests only"
 )]
+
+pub(crate) mod cloud;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

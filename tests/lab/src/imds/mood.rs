@@ -12,13 +12,13 @@ pub enum Mood {
     Disabled,
     /// Without sessions, as services that only know version 1: 404 to whoever wants a token.
     NoSessions,
-    /// Busy: 503 and `Retry-After: 1` to this many requests, then fair.
+    /// Busy: 503 and `Retry-After: 1` to the first so many requests for each path.
     Throttles(usize),
     /// Every token is dead after this many answers.
     Forgetful(usize),
     /// Less of each item comes than its Content-Length says.
     CutsShort,
-    /// The connection is reset in the middle of each of this many items, then fair.
+    /// The connection is reset in the middle of the first so many answers of each item.
     Resets(usize),
     /// Each item begins, and never ends.
     Slow,

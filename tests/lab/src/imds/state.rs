@@ -19,8 +19,8 @@ const FORWARDED: &str = "x-forwarded-for";
 pub(super) struct State {
     tree: Value,
     mood: Mood,
-    /// How many requests the mood has been let out on.
-    treated: usize,
+    /// How often the mood has been let out on each path.
+    treated: HashMap<String, usize>,
     latency: Duration,
     /// Each token, its end, and how many items it has opened.
     tokens: HashMap<String, (Instant, usize)>,
@@ -43,7 +43,7 @@ impl State {
         Ok(Self {
             tree: setup.tree,
             mood: setup.mood,
-            treated: 0,
+            treated: HashMap::new(),
             latency: setup.latency,
             tokens: HashMap::new(),
             asked: Vec::new(),
@@ -66,7 +66,7 @@ impl State {
 
     pub(super) fn set_mood(&mut self, mood: Mood) {
         self.mood = mood;
-        self.treated = 0;
+        self.treated.clear();
     }
 
     /// The number of a new connection, and whether it may have to be reset.
@@ -93,7 +93,7 @@ impl State {
         match mood {
             Mood::Disabled => return Reply::status(403),
             Mood::NoSessions if !get => return Reply::status(404),
-            Mood::Throttles(most) if self.treats(most) => {
+            Mood::Throttles(most) if self.treats(path, most) => {
                 return Reply {
                     headers: vec![("retry-after", "1".into())],
                     ..Reply::status(503)
@@ -121,7 +121,7 @@ impl State {
             }
             Mood::WebPage => return Reply::ok("text/html", b"<html>log in</html>".to_vec()),
             Mood::CutsShort => End::Cut,
-            Mood::Resets(most) if self.treats(most) => End::Cut,
+            Mood::Resets(most) if self.treats(path, most) => End::Cut,
             Mood::Slow => End::Never,
             Mood::Huge => End::Repeats,
             _ => End::Whole,
@@ -129,10 +129,11 @@ impl State {
         Reply { end, ..reply }
     }
 
-    /// Whether this request is one of the first `most` that the mood is let out on.
-    fn treats(&mut self, most: usize) -> bool {
-        self.treated += 1;
-        self.treated <= most
+    /// Whether this request is one of the first `most` for this path.
+    fn treats(&mut self, path: &str, most: usize) -> bool {
+        let count = self.treated.entry(path.to_owned()).or_default();
+        *count += 1;
+        *count <= most
     }
 
     fn token(&mut self, path: &str, headers: &HeaderMap) -> Reply {
