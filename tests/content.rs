@@ -21,12 +21,9 @@ use lab::{Imds, Mood, S3};
 use serde_json::{Value, json};
 use support::Scratch;
 
-const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
-const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-
 #[test]
 fn a_bucket_named_in_user_data_becomes_a_directory_and_follows_it() {
-    let Some(s3) = S3::start(KEY, SECRET) else {
+    let Some(s3) = S3::start("AKIALAB", "lab/secret") else {
         return;
     };
     s3.put("acme-site", "site/index.html", b"one");
@@ -34,7 +31,8 @@ fn a_bucket_named_in_user_data_becomes_a_directory_and_follows_it() {
     s3.put("acme-site", "site/big.bin", &vec![7; 9_000_000]);
     s3.put("acme-site", "site-old/index.html", b"of another site");
     s3.put("acme-site", "other.txt", b"of nobody");
-    let imds = Imds::start(instance("bucket=acme-site", SECRET), Mood::Fair);
+    let role = s3.role_credentials();
+    let imds = Imds::start(instance("bucket=acme-site", &role), Mood::Fair);
     let machine = Machine::new(&imds, &s3, "delete: true");
 
     let (code, plan) = machine.run(&["plan", "content"]);
@@ -82,32 +80,32 @@ fn a_bucket_named_in_user_data_becomes_a_directory_and_follows_it() {
     let (_, said) = machine.run(&["run", "content", "--force"]);
     assert!(said.contains("3 objects, 1 fetched, 0 deleted"), "{said}");
 
-    for word in [SECRET, KEY] {
-        assert!(
-            machine.readable_by_others(word).is_empty(),
-            "{:?}",
-            machine.readable_by_others(word)
-        );
+    for part in ["AccessKeyId", "SecretAccessKey", "Token"] {
+        let found = machine.readable_by_others(role[part].as_str().unwrap());
+        assert!(found.is_empty(), "{part}: {found:?}");
     }
 }
 
 #[test]
 fn what_is_wrong_with_a_bucket_costs_its_entry_and_nothing_else() {
-    let Some(s3) = S3::start(KEY, SECRET) else {
+    let Some(s3) = S3::start("AKIALAB", "lab/secret") else {
         return;
     };
     s3.put("good", "site/index.html", b"good");
+    let role = s3.role_credentials();
+    let mut wrong = role.clone();
+    wrong["SecretAccessKey"] = json!("another");
     #[rustfmt::skip]
     let table = [
-        // user data           secret of the role   options                  what is said
-        ("bucket=missing",     SECRET,              "",                      "there is no bucket `missing`"),
-        ("bucket=good",        "another",           "",                      "access denied (SignatureDoesNotMatch)"),
-        ("bucket=good",        SECRET,              "verify: sha256",        "nothing to verify it by"),
-        ("bucket=BAD",         SECRET,              "",                      "3 to 63 lower-case letters"),
-        ("site=good",          SECRET,              "",                      "parameter `bucket` is not given"),
+        // user data           role       options                  what is said
+        ("bucket=missing",     &role,     "",                      "there is no bucket `missing`"),
+        ("bucket=good",        &wrong,    "",                      "access denied (SignatureDoesNotMatch)"),
+        ("bucket=good",        &role,     "verify: sha256",        "nothing to verify it by"),
+        ("bucket=BAD",         &role,     "",                      "3 to 63 lower-case letters"),
+        ("site=good",          &role,     "",                      "parameter `bucket` is not given"),
     ];
-    for (user_data, secret, options, says) in table {
-        let imds = Imds::start(instance(user_data, secret), Mood::Fair);
+    for (user_data, role, options, says) in table {
+        let imds = Imds::start(instance(user_data, role), Mood::Fair);
         let machine = Machine::new(&imds, &s3, options);
         let (code, said) = machine.run(&["apply"]);
         assert_eq!(code, 1, "{user_data}: {said}");
@@ -123,10 +121,11 @@ fn what_is_wrong_with_a_bucket_costs_its_entry_and_nothing_else() {
         );
         let (code, status) = machine.run(&["status"]);
         assert_eq!(code, 1, "{user_data}: {status}");
+        let secret = role["SecretAccessKey"].as_str().unwrap();
         assert!(!said.contains(secret), "{user_data}: {said}");
     }
 
-    let imds = Imds::start(instance("bucket=good", SECRET), Mood::Fair);
+    let imds = Imds::start(instance("bucket=good", &role), Mood::Fair);
     let sum = "770e607624d689265ca6c44884d0807d9b054d23c473c106c72be9de08b7376c";
     s3.put(
         "good",
@@ -145,7 +144,7 @@ fn what_is_wrong_with_a_bucket_costs_its_entry_and_nothing_else() {
         b"good"
     );
 
-    let mut tree = instance("bucket=good", SECRET);
+    let mut tree = instance("bucket=good", &role);
     tree["meta-data"].as_object_mut().unwrap().remove("iam");
     imds.become_instance(tree);
     let (_, said) = Machine::new(&imds, &s3, "").run(&["apply"]);
@@ -217,16 +216,11 @@ fn hostile_store(keys: &[&str]) -> String {
     url
 }
 
-/// An instance whose role's credentials the store knows.
-fn instance(user_data: &str, secret: &str) -> Value {
+/// An instance with this user data, and a role with these credentials.
+fn instance(user_data: &str, role: &Value) -> Value {
     let mut tree = lab::aws_mock();
     tree["user-data"] = json!(user_data);
-    let keys = json!({
-        "Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": KEY, "SecretAccessKey": secret,
-        // The store knows no sessions of AWS's STS, and refuses a token of one.
-        "Token": "", "Expiration": "2099-01-01T00:00:00Z",
-    });
-    tree["meta-data"]["iam"] = json!({"security-credentials": {"web": keys.to_string()}});
+    tree["meta-data"]["iam"] = json!({"security-credentials": {"web": role.to_string()}});
     tree
 }
 

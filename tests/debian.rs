@@ -1,0 +1,262 @@
+//! The whole way, as root in a throw-away Debian: a generic image, a metadata service and a bucket
+//! make a particular machine, over three boots and a new instance.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "for tests only"
+)]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lab::{Imds, Mood, S3};
+use serde_json::{Value, json};
+
+/// Names the script that makes such a root; `tests/run` sets it for root.
+const DEBIAN: &str = "FIRSTLIGHT_DEBIAN_ROOT";
+
+#[test]
+fn a_generic_image_becomes_a_particular_machine_once_for_each_instance() {
+    let (Some(debian), Some(s3)) = (lab::program(DEBIAN), S3::start("AKIALAB", "lab/secret"))
+    else {
+        return;
+    };
+    s3.put("acme-site", "site/index.html", b"<h1>acme</h1>\n");
+    s3.put("acme-site", "site/css/site.css", b"h1 { color: red }\n");
+    let imds = Imds::start(instance("i-0aaaaaaaaaaaaaaa1", "one", &s3), Mood::Fair);
+    let machine = Machine::new(&debian, &image(&imds, &s3));
+
+    let plan = machine.run(&["plan"]);
+    assert_eq!(plan.code, 2, "{plan:?}");
+    for line in [
+        "+one",
+        "user web",
+        "+ /var/www/html/index.html",
+        "run runcmd",
+    ] {
+        assert!(plan.text.contains(line), "{line}: {plan:?}");
+    }
+    assert!(
+        !machine.path("var/lib/firstlight").exists(),
+        "planning left something behind"
+    );
+
+    for boot in 1..=3 {
+        let answer = machine.run(&["boot"]);
+        assert_eq!(answer.code, 0, "boot {boot}: {answer:?}");
+        let status = machine.run(&["status"]);
+        assert_eq!(status.code, 0, "boot {boot}: {status:?}");
+        assert!(
+            status.text.contains("status: done"),
+            "boot {boot}: {status:?}"
+        );
+        machine.is_particular("one", "leader", &format!("boot {boot}"));
+        assert_eq!(machine.lines("var/lib/runcmd-runs"), 1, "boot {boot}");
+        assert_eq!(machine.lines("var/lib/leader-runs"), 1, "boot {boot}");
+        assert_eq!(machine.lines("var/lib/content-changes"), 1, "boot {boot}");
+    }
+
+    let plan = machine.run(&["plan"]);
+    assert_eq!(
+        plan.code, 0,
+        "a fourth boot would change something: {plan:?}"
+    );
+    let region = machine.run(&["query", "v1.region"]);
+    assert_eq!(region.text.trim(), "us-east-1", "{region:?}");
+    let semaphores = machine.run(&["semaphores", "list"]);
+    for name in [
+        "users_groups",
+        "scripts_user/runcmd",
+        "election_run/leader-001",
+    ] {
+        let done = semaphores
+            .text
+            .lines()
+            .any(|line| line.starts_with(name) && line.ends_with("done"));
+        assert!(done, "{name}: {semaphores:?}");
+    }
+
+    s3.put("acme-site", "site/index.html", b"<h1>new</h1>\n");
+    let run = machine.run(&["run", "content"]);
+    assert!(run.text.contains("done before"), "{run:?}");
+    let run = machine.run(&["run", "content", "--force"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.text.contains("2 objects, 1 fetched"), "{run:?}");
+    assert_eq!(machine.text("var/www/html/index.html"), "<h1>new</h1>\n");
+    assert_eq!(machine.lines("var/lib/content-changes"), 2);
+
+    imds.become_instance(instance("i-0bbbbbbbbbbbbbbb2", "two", &s3));
+    let answer = machine.run(&["boot"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    machine.is_particular("two", "follower", "a new instance");
+    assert_eq!(
+        machine.lines("var/lib/runcmd-runs"),
+        2,
+        "the script of a new instance"
+    );
+    assert_eq!(
+        machine.lines("var/lib/leader-runs"),
+        1,
+        "a follower ran the leader's command"
+    );
+    for id in ["i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2"] {
+        let kept = machine.path("var/lib/firstlight/instances").join(id);
+        assert_eq!(fs::metadata(kept).unwrap().mode() & 0o7777, 0o700, "{id}");
+    }
+    let id = machine.run(&["query", "v1.instance_id"]);
+    assert_eq!(id.text.trim(), "i-0bbbbbbbbbbbbbbb2");
+}
+
+/// What is baked once into the image, for every customer of it.
+fn image(imds: &Imds, s3: &S3) -> String {
+    format!(
+        r#"
+datasource_list: [Ec2]
+datasource: {{Ec2: {{metadata_urls: ['{}']}}}}
+system_info: {{default_user: {{name: web, shell: /bin/bash, groups: [adm], sudo: 'ALL=(ALL) NOPASSWD:ALL'}}}}
+content:
+  - source: "s3://{{{{ params.bucket }}}}/site/"
+    dest: /var/www/html
+    endpoint: {}
+    owner: www-data:www-data
+    delete: true
+    on_change: ["echo changed >> /var/lib/content-changes"]
+election:
+  leader: {{units: [db-primary.service], run: ["echo $FIRSTLIGHT_ROLE >> /var/lib/leader-runs"]}}
+  follower: {{units: [db-replica.service]}}
+runcmd:
+  - echo ran >> /var/lib/runcmd-runs
+"#,
+        imds.url(),
+        s3.endpoint()
+    )
+}
+
+/// The first instance of the launch leads, the second follows.
+fn instance(id: &str, name: &str, s3: &S3) -> Value {
+    let mut tree = lab::aws_mock();
+    let meta = &mut tree["meta-data"];
+    meta["instance-id"] = json!(id);
+    meta["local-hostname"] = json!(format!("{name}.ec2.internal"));
+    meta["ami-launch-index"] = json!(if name == "one" { "0" } else { "1" });
+    meta["public-keys"] = json!({"0=launch": {"openssh-key": KEY}});
+    let role = s3.role_credentials().to_string();
+    meta["iam"] = json!({"security-credentials": {"web": role}});
+    tree["dynamic"]["instance-identity"]["document"] =
+        json!(json!({"instanceId": id, "region": "us-east-1"}).to_string());
+    tree["user-data"] = json!("bucket=acme-site");
+    tree
+}
+
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGvGQ1bnAdKyJfzbb0xMv7kUJ5cDpBF3f8Wvpvh6XbJ8 launch";
+
+#[derive(Debug)]
+struct Answer {
+    code: i32,
+    text: String,
+}
+
+/// A fresh copy of the Debian tree, with this configuration baked in.
+struct Machine {
+    debian: PathBuf,
+    root: PathBuf,
+}
+
+impl Machine {
+    fn new(debian: &Path, image: &str) -> Self {
+        let made = Command::new(debian).arg("make").output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let root = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim());
+        let config = root.join("etc/firstlight/config.d");
+        fs::create_dir_all(&config).unwrap();
+        fs::write(config.join("50-web.yaml"), image).unwrap();
+        Self {
+            debian: debian.to_owned(),
+            root,
+        }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    fn text(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    fn lines(&self, path: &str) -> usize {
+        self.text(path).lines().count()
+    }
+
+    fn run(&self, args: &[&str]) -> Answer {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_firstlight"));
+        let output = command
+            .arg("--root")
+            .arg(&self.root)
+            .args(args)
+            .output()
+            .unwrap();
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        Answer {
+            code: output.status.code().unwrap_or(-1),
+            text,
+        }
+    }
+
+    /// Name, account, key, content and role of this instance.
+    fn is_particular(&self, name: &str, role: &str, when: &str) {
+        assert_eq!(self.text("etc/hostname").trim(), name, "{when}");
+        let passwd = self.text("etc/passwd");
+        let web = passwd
+            .lines()
+            .find(|line| line.starts_with("web:"))
+            .unwrap();
+        assert!(web.ends_with(":/home/web:/bin/bash"), "{when}: {web}");
+        let uid: u32 = web.split(':').nth(2).unwrap().parse().unwrap();
+        let shadow = self.text("etc/shadow");
+        assert!(
+            shadow.lines().any(|line| line.starts_with("web:!")),
+            "{when}: not locked"
+        );
+        let keys = fs::metadata(self.path("home/web/.ssh/authorized_keys")).unwrap();
+        assert_eq!(
+            (keys.uid(), keys.permissions().mode() & 0o7777),
+            (uid, 0o600),
+            "{when}"
+        );
+        assert!(
+            self.text("home/web/.ssh/authorized_keys").contains(KEY),
+            "{when}"
+        );
+        assert!(
+            self.text("root/.ssh/authorized_keys")
+                .contains("login as the user"),
+            "{when}"
+        );
+        let page = fs::metadata(self.path("var/www/html/index.html")).unwrap();
+        assert_eq!(
+            (page.uid(), page.gid()),
+            (33, 33),
+            "{when}: www-data owns it"
+        );
+        let env = self.text("run/firstlight/role.env");
+        assert!(
+            env.contains(&format!("FIRSTLIGHT_ROLE={role}\n")),
+            "{when}: {env}"
+        );
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = Command::new(&self.debian)
+            .arg("remove")
+            .arg(&self.root)
+            .status();
+    }
+}
