@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -157,6 +157,23 @@ pub(crate) fn remove_if_empty(host: &Host, path: &Path) -> io::Result<()> {
         Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::ENOTDIR) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Removes a directory and all that is in it, links not followed; whether it was there.
+pub(crate) fn remove_tree(host: &Host, path: &Path) -> io::Result<bool> {
+    let Some(found) = host.stat(path)? else {
+        return Ok(false);
+    };
+    if kind_of(&found) != FileKind::Directory {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let (dir, name) = host.root.parent(path, false)?;
+    // Through the open directory, so that no link above it can lead out of the root; the
+    // standard library does not follow links below it.
+    let parent = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd()));
+    std::fs::remove_dir_all(parent.join(name))?;
+    host.touch(&dir)?;
+    Ok(true)
 }
 
 /// Appends to a file of mode 0600.

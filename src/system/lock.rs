@@ -2,13 +2,13 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read};
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use contract::error::EffectError;
 use contract::machine::Probe;
 use nix::fcntl::OFlag;
 
+use crate::files;
 use crate::host::Host;
 
 /// Held by whoever changes the machine; the kernel releases it when its holder dies.
@@ -67,7 +67,7 @@ pub fn boot_id(host: &Host) -> Option<String> {
 pub fn remove_state(host: &Host) -> Result<Vec<PathBuf>, EffectError> {
     let mut removed = Vec::new();
     for path in ["/var/lib/firstlight", "/run/firstlight"].map(PathBuf::from) {
-        match remove_tree(host, &path) {
+        match files::remove_tree(host, &path) {
             Ok(true) => removed.push(path),
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
@@ -78,20 +78,4 @@ pub fn remove_state(host: &Host) -> Result<Vec<PathBuf>, EffectError> {
         }
     }
     Ok(removed)
-}
-
-fn remove_tree(host: &Host, path: &Path) -> io::Result<bool> {
-    let Some(found) = host.stat(path)? else {
-        return Ok(false);
-    };
-    if crate::host::kind_of(&found) != contract::machine::FileKind::Directory {
-        return Err(io::ErrorKind::NotADirectory.into());
-    }
-    let (dir, name) = host.root.parent(path, false)?;
-    // Through the open directory, so that no link above it can lead out of the root; the
-    // standard library does not follow links below it.
-    let parent = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd()));
-    std::fs::remove_dir_all(parent.join(name))?;
-    host.touch(&dir)?;
-    Ok(true)
 }

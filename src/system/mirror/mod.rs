@@ -9,6 +9,7 @@ mod directory;
 mod key;
 mod manifest;
 mod plan;
+mod releases;
 mod source;
 mod sums;
 #[cfg(test)]
@@ -26,7 +27,8 @@ use crate::host::Host;
 use crate::staged;
 use manifest::{Entry, Manifest};
 use plan::{Plan, Verdict};
-use source::Source;
+use releases::Releases;
+use source::{Fetched, Source};
 use sums::Sums;
 
 /// Most files that a mirror holds.
@@ -53,7 +55,6 @@ pub(crate) struct Item {
 /// When the origin cannot be read, has a name that cannot be a path below the destination, or the
 /// destination holds files that no mirror put there. A file is whole, old or new, in each case.
 pub(crate) fn apply(host: &Host, spec: &MirrorSpec) -> Result<Change, EffectError> {
-    supported(spec)?;
     let mut done = Tally::default();
     for turn in 1.. {
         match once(host, spec, &mut done) {
@@ -66,9 +67,11 @@ pub(crate) fn apply(host: &Host, spec: &MirrorSpec) -> Result<Change, EffectErro
 }
 
 fn once(host: &Host, spec: &MirrorSpec, done: &mut Tally) -> Result<(), EffectError> {
-    let source = Source::of(host, spec);
     let ids = files::ids(host, &spec.owner)?;
-    let plan = Plan::make(host, host, spec, &source)?;
+    let releases = Releases::of(spec);
+    let seen = seen(host, host, spec, &releases)?;
+    let source = Source::of(host, &seen);
+    let plan = Plan::make(host, host, &seen, &source)?;
     let sums = verification(&plan, &source, spec)?;
     let mut manifest = plan.manifest.clone();
     if plan.changes_files() {
@@ -76,20 +79,19 @@ fn once(host: &Host, spec: &MirrorSpec, done: &mut Tally) -> Result<(), EffectEr
         manifest.save(host, &spec.manifest)?;
     }
     done.objects = plan.items.len();
-    let result = directories(host, spec, &plan, done)
-        .and_then(|()| {
-            fetch(
-                host,
-                spec,
-                &plan,
-                &source,
-                sums.as_ref(),
-                ids,
-                &mut manifest,
-                done,
-            )
-        })
-        .and_then(|()| remove(host, spec, &plan, &mut manifest, done));
+    let mut run = Run {
+        host,
+        plan: &plan,
+        sums,
+        ids,
+        manifest: &mut manifest,
+        done,
+    };
+    let is_new = seen.dest == spec.dest || plan.changes_files();
+    let result = match spec.switch {
+        Switch::Atomic { keep } if is_new => run.release(spec, &seen.dest, &releases, keep),
+        _ => run.in_place(&seen),
+    };
     if result.is_ok() {
         manifest
             .files
@@ -103,6 +105,22 @@ fn once(host: &Host, spec: &MirrorSpec, done: &mut Tally) -> Result<(), EffectEr
     result
 }
 
+/// The same with the directory that holds the content now: the current release, if there are any.
+fn seen(
+    host: &Host,
+    probe: &dyn Probe,
+    spec: &MirrorSpec,
+    releases: &Releases,
+) -> Result<MirrorSpec, EffectError> {
+    let mut seen = spec.clone();
+    if matches!(spec.switch, Switch::Atomic { .. })
+        && let Some(current) = releases.current(host, probe)?
+    {
+        seen.dest = current;
+    }
+    Ok(seen)
+}
+
 /// What [`apply`] would do, as lines `+ path`, `~ path` and `- path`; nothing is written. `probe`
 /// sees the machine as it would be by then.
 ///
@@ -113,8 +131,8 @@ pub(crate) fn preview(
     probe: &dyn Probe,
     spec: &MirrorSpec,
 ) -> Result<Change, EffectError> {
-    supported(spec)?;
-    let plan = Plan::make(host, probe, spec, &Source::of(host, spec))?;
+    let seen = seen(host, probe, spec, &Releases::of(spec))?;
+    let plan = Plan::make(host, probe, &seen, &Source::of(host, &seen))?;
     let mark = |verdict: &Verdict| match verdict {
         Verdict::Same => None,
         Verdict::Add => Some('+'),
@@ -134,14 +152,6 @@ pub(crate) fn preview(
     })
 }
 
-fn supported(spec: &MirrorSpec) -> Result<(), EffectError> {
-    if matches!(spec.switch, Switch::Atomic { .. }) {
-        let reason = "this version switches file by file only: leave `switch` out";
-        return Err(refused(&spec.dest, reason));
-    }
-    Ok(())
-}
-
 /// What every file is checked by, if that is wanted; a list of the origin's is read first.
 fn verification(
     plan: &Plan,
@@ -157,107 +167,147 @@ fn verification(
     Ok(Some(Sums::default()))
 }
 
-fn directories(
-    host: &Host,
-    spec: &MirrorSpec,
-    plan: &Plan,
-    done: &mut Tally,
-) -> Result<(), EffectError> {
-    let below = plan.directories();
-    for directory in std::iter::once(Path::new("")).chain(below) {
-        done.note(host.apply(&Effect::Directory {
-            at: Target::Path(spec.dest.join(directory)),
-            mode: spec.dir_mode,
-            owner: spec.owner.clone(),
-        })?);
-    }
-    Ok(())
+/// One run of a mirror, as it goes.
+struct Run<'a> {
+    host: &'a Host,
+    plan: &'a Plan,
+    sums: Option<Sums>,
+    ids: Ids,
+    manifest: &'a mut Manifest,
+    done: &'a mut Tally,
 }
 
-#[allow(
-    clippy::too_many_arguments,
-    reason = "the parts of one run, which nobody else needs together"
-)]
-fn fetch(
-    host: &Host,
-    spec: &MirrorSpec,
-    plan: &Plan,
-    source: &Source<'_>,
-    sums: Option<&Sums>,
-    ids: Ids,
-    manifest: &mut Manifest,
-    done: &mut Tally,
-) -> Result<(), EffectError> {
-    let new = |wanted: &&(Item, Verdict)| wanted.1 != Verdict::Same;
-    let wanted: Vec<&Item> = plan
-        .items
-        .iter()
-        .filter(new)
-        .map(|(item, _)| item)
-        .collect();
-    for batch in wanted.chunks(BATCH) {
-        let mut failed = None;
-        for (item, fetched) in batch.iter().zip(source.fetch(batch)) {
-            let placed = fetched.and_then(|(staged, kept)| {
-                if let Some(sums) = sums {
-                    sums.check(&item.path, &staged.sha256(), kept.as_deref(), staged.path())?;
-                }
-                staged.commit(host, spec.file_mode, ids)
+impl Run<'_> {
+    /// File by file, where they are.
+    fn in_place(&mut self, spec: &MirrorSpec) -> Result<(), EffectError> {
+        self.directories(spec)?;
+        self.fetch(spec)?;
+        self.remove(spec)
+    }
+
+    /// All at once: into a new release, which then takes the place of the one in `old`.
+    fn release(
+        &mut self,
+        spec: &MirrorSpec,
+        old: &Path,
+        releases: &Releases,
+        keep: u32,
+    ) -> Result<(), EffectError> {
+        let (number, new) = releases.begin(self.host, spec)?;
+        let target = MirrorSpec {
+            dest: new,
+            ..spec.clone()
+        };
+        let filled = self
+            .directories(&target)
+            .and_then(|()| self.carry_over(old, &target.dest))
+            .and_then(|()| self.fetch(&target));
+        if let Err(error) = filled {
+            // What nobody will ever see takes no room; the error that led here is the one to tell.
+            let _ = files::remove_tree(self.host, &target.dest);
+            *self.manifest = self.plan.manifest.clone();
+            return Err(error);
+        }
+        releases.switch(self.host, number, keep)?;
+        self.done.deleted = self.plan.removed.len();
+        self.done.changed = true;
+        for path in &self.plan.removed {
+            self.manifest.files.remove(path);
+        }
+        Ok(())
+    }
+
+    /// Takes into a new release what is the same in it, and what the origin has not but stays.
+    fn carry_over(&self, old: &Path, new: &Path) -> Result<(), EffectError> {
+        let same = self.plan.items.iter();
+        let same = same.filter(|(_, verdict)| *verdict == Verdict::Same);
+        let same = same.map(|(item, _)| item.path.as_str());
+        let stays = self.plan.present.iter().map(String::as_str);
+        let stays = stays.filter(|path| !self.plan.offers(path) && !self.plan.removes(path));
+        for path in same.chain(stays) {
+            if let Some(directory) = new.join(path).parent() {
+                let made = self.host.root.directory(directory, true);
+                made.map_err(|source| EffectError::Write {
+                    path: directory.to_owned(),
+                    source,
+                })?;
+            }
+            releases::link(self.host, &old.join(path), &new.join(path))?;
+        }
+        Ok(())
+    }
+
+    fn directories(&mut self, spec: &MirrorSpec) -> Result<(), EffectError> {
+        let below = self.plan.directories();
+        for directory in std::iter::once(Path::new("")).chain(below) {
+            let change = self.host.apply(&Effect::Directory {
+                at: Target::Path(spec.dest.join(directory)),
+                mode: spec.dir_mode,
+                owner: spec.owner.clone(),
             });
-            match placed {
-                Ok(placed) => {
-                    done.fetched += 1;
-                    done.bytes = done.bytes.saturating_add(placed.size);
-                    done.note(files::made(ids));
-                    manifest
-                        .files
-                        .insert(item.path.clone(), Entry::of(&item.tag, placed));
-                }
+            self.done.note(change?);
+        }
+        Ok(())
+    }
+
+    fn fetch(&mut self, spec: &MirrorSpec) -> Result<(), EffectError> {
+        let source = Source::of(self.host, spec);
+        let new = |wanted: &&(Item, Verdict)| wanted.1 != Verdict::Same;
+        let wanted = self.plan.items.iter().filter(new);
+        let wanted: Vec<&Item> = wanted.map(|(item, _)| item).collect();
+        for batch in wanted.chunks(BATCH) {
+            let mut failed = None;
+            for (item, fetched) in batch.iter().zip(source.fetch(batch)) {
                 // The others of the batch have come, and are kept.
-                Err(error) => {
+                if let Err(error) = fetched.and_then(|fetched| self.place(spec, item, fetched)) {
                     failed.get_or_insert(error);
                 }
             }
+            if let Some(error) = failed {
+                return Err(error);
+            }
         }
-        if let Some(error) = failed {
-            return Err(error);
+        for (item, _) in self.plan.items.iter().filter(|wanted| !new(wanted)) {
+            let path = spec.dest.join(&item.path);
+            let change = staged::dress(self.host, &path, spec.file_mode, self.ids);
+            self.done.note(change?);
         }
+        Ok(())
     }
-    for (item, _) in plan
-        .items
-        .iter()
-        .filter(|(_, verdict)| *verdict == Verdict::Same)
-    {
-        done.note(staged::dress(
-            host,
-            &spec.dest.join(&item.path),
-            spec.file_mode,
-            ids,
-        )?);
-    }
-    Ok(())
-}
 
-fn remove(
-    host: &Host,
-    spec: &MirrorSpec,
-    plan: &Plan,
-    manifest: &mut Manifest,
-    done: &mut Tally,
-) -> Result<(), EffectError> {
-    for path in &plan.removed {
-        done.note(host.apply(&Effect::Absent {
-            at: Target::Path(spec.dest.join(path)),
-        })?);
-        done.deleted += 1;
-        manifest.files.remove(path);
+    fn place(
+        &mut self,
+        spec: &MirrorSpec,
+        item: &Item,
+        (staged, kept): Fetched,
+    ) -> Result<(), EffectError> {
+        if let Some(sums) = &self.sums {
+            sums.check(&item.path, &staged.sha256(), kept.as_deref(), staged.path())?;
+        }
+        let placed = staged.commit(self.host, spec.file_mode, self.ids)?;
+        self.done.fetched += 1;
+        self.done.bytes = self.done.bytes.saturating_add(placed.size);
+        self.done.note(files::made(self.ids));
+        let entry = Entry::of(&item.tag, placed);
+        self.manifest.files.insert(item.path.clone(), entry);
+        Ok(())
     }
-    for directory in plan.emptied() {
-        let path = spec.dest.join(directory);
-        files::remove_if_empty(host, &path)
-            .map_err(|source| EffectError::Write { path, source })?;
+
+    fn remove(&mut self, spec: &MirrorSpec) -> Result<(), EffectError> {
+        for path in &self.plan.removed {
+            self.done.note(self.host.apply(&Effect::Absent {
+                at: Target::Path(spec.dest.join(path)),
+            })?);
+            self.done.deleted += 1;
+            self.manifest.files.remove(path);
+        }
+        for directory in self.plan.emptied() {
+            let path = spec.dest.join(directory);
+            files::remove_if_empty(self.host, &path)
+                .map_err(|source| EffectError::Write { path, source })?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Whether an object was replaced or removed after it had been listed.

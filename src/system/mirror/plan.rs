@@ -23,6 +23,7 @@ pub(super) enum Verdict {
 pub(super) struct Plan {
     /// The origin's files, sorted by path.
     pub(super) items: Vec<(Item, Verdict)>,
+    /// Sorted, too.
     pub(super) removed: Vec<String>,
     /// What the destination holds now.
     pub(super) present: BTreeSet<String>,
@@ -72,6 +73,13 @@ impl Plan {
         self.items
             .binary_search_by(|(item, _)| item.path.as_str().cmp(path))
             .is_ok()
+    }
+
+    pub(super) fn removes(&self, path: &str) -> bool {
+        let at = self
+            .removed
+            .binary_search_by(|removed| removed.as_str().cmp(path));
+        at.is_ok()
     }
 
     pub(super) fn changes_files(&self) -> bool {

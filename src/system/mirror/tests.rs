@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
 
 use contract::effect::{Effect, MirrorSpec, Mode, Origin, Owner, Switch};
@@ -244,4 +244,96 @@ fn an_origin_that_is_not_there_removes_nothing() {
         scene.fault()
     );
     assert_eq!(scene.text("srv/www/index.html").as_deref(), Some("one"));
+}
+
+#[test]
+fn an_atomic_switch_shows_the_old_content_or_the_new_one_and_keeps_earlier_ones() {
+    let mut scene = Scene::new("atomic");
+    scene.spec.switch = Switch::Atomic { keep: 2 };
+    scene.spec.delete = true;
+    assert_eq!(scene.note(), "2 objects, 2 fetched, 0 deleted, 1 kB");
+    let link = || fs::read_link(scene.root.join("srv/www")).unwrap();
+    assert_eq!(link(), PathBuf::from(".www.releases/000001"));
+    assert_eq!(scene.text("srv/www/a/b/c.css").as_deref(), Some("two"));
+    assert_eq!(scene.apply().unwrap(), Change::AlreadySo);
+    assert_eq!(scene.preview(), Change::AlreadySo);
+    assert_eq!(link(), PathBuf::from(".www.releases/000001"));
+
+    let inode = || {
+        fs::metadata(scene.root.join("srv/www/a/b/c.css"))
+            .unwrap()
+            .ino()
+    };
+    let before = inode();
+    for number in 2..=5 {
+        scene.write("origin/index.html", &format!("state {number}"));
+        assert_eq!(scene.note(), "2 objects, 1 fetched, 0 deleted, 1 kB");
+        assert_eq!(
+            link(),
+            PathBuf::from(format!(".www.releases/00000{number}"))
+        );
+    }
+    assert_eq!(inode(), before, "what is the same is not copied");
+    let mut kept: Vec<_> = fs::read_dir(scene.root.join("srv/.www.releases"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    kept.sort();
+    assert_eq!(kept, ["000003", "000004", "000005"]);
+    let earlier = scene.text("srv/.www.releases/000004/index.html");
+    assert_eq!(earlier.as_deref(), Some("state 4"));
+
+    fs::remove_file(scene.root.join("origin/a/b/c.css")).unwrap();
+    assert_eq!(scene.note(), "1 objects, 0 fetched, 1 deleted, 0 kB");
+    assert!(!scene.root.join("srv/www/a").exists());
+    assert!(
+        scene
+            .root
+            .join("srv/.www.releases/000005/a/b/c.css")
+            .exists()
+    );
+}
+
+#[test]
+fn a_release_that_cannot_be_filled_is_never_switched_to_and_leaves_nothing() {
+    let mut scene = Scene::new("atomic-broken");
+    scene.spec.switch = Switch::Atomic { keep: 3 };
+    scene.apply().unwrap();
+    scene.write("origin/index.html", "new");
+    scene.write("origin/SHA256SUMS", "nonsense\n");
+    scene.spec.verify_sha256 = true;
+    assert!(
+        scene.fault().contains("nothing to verify it by"),
+        "{}",
+        scene.fault()
+    );
+    assert_eq!(scene.text("srv/www/index.html").as_deref(), Some("one"));
+    assert!(!scene.root.join("srv/.www.releases/000002").exists());
+    // What a power cut leaves behind is not mistaken for a release.
+    scene.write("srv/.www.releases/000002/half", "half");
+    scene.spec.verify_sha256 = false;
+    scene.apply().unwrap();
+    assert_eq!(scene.text("srv/www/index.html").as_deref(), Some("new"));
+    assert_eq!(scene.text("srv/www/half"), None);
+}
+
+#[test]
+fn a_directory_that_a_package_filled_is_taken_over_and_kept_as_release_0() {
+    let mut scene = Scene::new("atomic-adopt");
+    scene.write("srv/www/index.html", "of a package");
+    scene.write("srv/www/other.html", "of a package");
+    scene.spec.switch = Switch::Atomic { keep: 3 };
+    assert!(scene.fault().contains("adopt: true"), "{}", scene.fault());
+    scene.spec.adopt = true;
+    scene.apply().unwrap();
+    assert_eq!(scene.text("srv/www/index.html").as_deref(), Some("one"));
+    let stays = scene.text("srv/www/other.html");
+    assert_eq!(
+        stays.as_deref(),
+        Some("of a package"),
+        "without `delete` it stays"
+    );
+    let before = scene.text("srv/.www.releases/000000/index.html");
+    assert_eq!(before.as_deref(), Some("of a package"));
+    assert_eq!(scene.apply().unwrap(), Change::AlreadySo);
 }
