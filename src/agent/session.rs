@@ -289,7 +289,10 @@ pub(crate) fn run_stage(
         instance_dir: &dir,
         probe,
     };
+    // What is done at every boot is done anew for another instance, too: below a root that was
+    // never booted one instance may follow another within one boot.
     let boot_id = system::boot_id(&session.host).unwrap_or_default();
+    let boot_id = format!("{boot_id}/{}", known.metadata.instance_id);
     let entries = known.modules.iter().copied().filter(wanted);
     let entries: Vec<Entry> = entries.collect();
     let observer = &mut *mode.observer;
