@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::process::Command;
+
 use support::Case;
 
 /// A case whose image has these files.
@@ -43,4 +45,35 @@ fn the_images_module_lists_order_omit_and_say_how_often() {
 
     let by_hand = case.run(&["run", "update_hostname"]);
     assert!(by_hand.stdout.contains("update_hostname"), "{by_hand:?}");
+}
+
+#[test]
+fn launch_parameters_become_an_environment_file_that_a_shell_reads_as_they_were() {
+    let format =
+        "firstlight: {user_data: {parameters: {select_by_launch_index: {delimiter: '||'}}}}";
+    let case = case(
+        "colour=blue || {\"db.host\": \"a\", \"pass\": \"$HOME `id` \\\"x\\\" correct-horse\"}",
+        &[("etc/firstlight/config.yaml", format)],
+    );
+    case.write_seed(
+        "meta-data",
+        "instance-id: i-one\nlocal-hostname: calm\nami-launch-index: 2\n",
+    );
+    for args in [&["plan"][..], &["apply"], &["status"]] {
+        let answer = case.run(args);
+        assert!(
+            !format!("{answer:?}").contains("correct-horse"),
+            "{args:?}: {answer:?}"
+        );
+    }
+    assert_eq!(case.mode("run/firstlight/params.env") & 0o777, 0o600);
+    let script =
+        ". ./params.env && printf '%s|' \"$FIRSTLIGHT_PARAM_DB_HOST\" \"$FIRSTLIGHT_PARAM_PASS\"";
+    let shell = Command::new("/bin/sh")
+        .args(["-c", script])
+        .current_dir(case.path("run/firstlight"))
+        .output()
+        .unwrap();
+    let read = String::from_utf8_lossy(&shell.stdout);
+    assert_eq!(read, "a|$HOME `id` \"x\" correct-horse|", "{shell:?}");
 }

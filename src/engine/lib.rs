@@ -3,7 +3,9 @@
 //!
 //! The machine is seen and changed only through [`contract::machine`].
 
+mod environment;
 pub mod image;
+mod json;
 pub mod json_patch;
 pub mod kernel;
 mod merge;

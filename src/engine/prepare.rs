@@ -11,7 +11,7 @@ use contract::yaml::{self, Kind, Limits, Mapping};
 use crate::image::Image;
 use crate::settings::Settings;
 use crate::user_data::params::Selected;
-use crate::{merge, template, user_data, vendor};
+use crate::{environment, merge, template, user_data, vendor};
 
 /// Everything that a boot is planned from.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +77,8 @@ pub fn prepare(
     let image = image.config.root().clone();
     reader.below(&mut root, image, "image configuration");
     let mut prepared = reader.out;
+    let (_, odd) = environment::parameters(&prepared.params);
+    prepared.problems.extend(odd);
     prepared.config = template::render(root, metadata, &prepared.params);
     prepared
 }
@@ -192,8 +194,12 @@ impl Reader<'_> {
         let text = String::from_utf8_lossy(part.body.expose());
         let select = self.settings.parameters.select.as_ref();
         match user_data::params::select(&text, self.index, select) {
-            Selected::Text(text) => {
-                user_data::params::read(text, &mut self.out.params);
+            Selected::Text(text, lines) => {
+                let line = part.first_line.max(1).saturating_add(lines);
+                let format = self.settings.parameters.format;
+                let params = &mut self.out.params;
+                let odd = user_data::params::read(text, format, &part.name, line, params);
+                self.out.problems.extend(odd);
                 "used".to_owned()
             }
             Selected::Nothing => "no field for this launch index".to_owned(),

@@ -13,11 +13,14 @@ use contract::report::Report;
 use contract::secret::Secret;
 use serde_json::{Value, json};
 
+use crate::environment;
+
 const STATUS: &str = "/run/firstlight/status.json";
 const RESULT: &str = "/run/firstlight/result.json";
 const INSTANCE: &str = "/run/firstlight/instance.json";
 const SENSITIVE: &str = "/run/firstlight/instance-sensitive.json";
 const METADATA_ENV: &str = "/run/firstlight/metadata.env";
+const PARAMS_ENV: &str = "/run/firstlight/params.env";
 
 /// Writes `status.json`, and `result.json` once the final stage is over.
 ///
@@ -50,7 +53,8 @@ pub fn read_instance(probe: &dyn Probe) -> Option<Value> {
 }
 
 /// The files that tell who this instance is: `instance.json` from an allow-list, all of it and the
-/// launch parameters for root alone, and an environment file (systemd.exec(5), EnvironmentFile=).
+/// launch parameters for root alone, and environment files (systemd.exec(5), EnvironmentFile=) of
+/// either.
 #[must_use]
 pub fn instance_files(metadata: &InstanceMetadata, params: &Params) -> Vec<Effect> {
     let public = public(metadata);
@@ -64,6 +68,11 @@ pub fn instance_files(metadata: &InstanceMetadata, params: &Params) -> Vec<Effec
             Mode::PRIVATE,
         ),
         Effect::file(METADATA_ENV, environment(&public)),
+        Effect::secret_file(
+            PARAMS_ENV,
+            Secret::new(environment::parameters(params).0.into()),
+            Mode::PRIVATE,
+        ),
     ]
 }
 

@@ -15,17 +15,49 @@ pub struct Settings {
     gate_budget: Duration,
     script_timeout: Option<Duration>,
     on_interrupt_rerun: bool,
-    /// How `key=value` parameters are read.
+    /// How launch parameters are read.
     pub parameters: Parameters,
 }
 
-/// How `key=value` parameters are read.
+/// How launch parameters are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameters {
-    /// Whether text without any known header may be parameters.
-    pub enabled: bool,
+    /// What text without any known header is.
+    pub format: Format,
     /// What separates the fields of different instances of one launch, if they are separated.
     pub select: Option<Select>,
+}
+
+/// How launch parameters are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `name=value` or a JSON object, whichever it is; text that is neither is no parameters.
+    Auto,
+    /// `name=value` on lines, or separated by `;` or `,`.
+    KeyValue,
+    /// A JSON object.
+    Json,
+    /// A YAML mapping.
+    Yaml,
+    /// Fields separated by commas (RFC 4180): the parameters `p1`, `p2` and so forth.
+    Csv,
+    /// Anything: the parameter `text`.
+    Opaque,
+    /// There are no parameters.
+    None,
+}
+
+impl Format {
+    /// All, by the names that the image's configuration has for them.
+    const ALL: [(&str, Self); 7] = [
+        ("auto", Self::Auto),
+        ("key-value", Self::KeyValue),
+        ("json", Self::Json),
+        ("yaml", Self::Yaml),
+        ("csv", Self::Csv),
+        ("opaque", Self::Opaque),
+        ("none", Self::None),
+    ];
 }
 
 /// How one instance of a launch finds its field.
@@ -44,7 +76,7 @@ impl Default for Settings {
             script_timeout: None,
             on_interrupt_rerun: false,
             parameters: Parameters {
-                enabled: true,
+                format: Format::Auto,
                 select: None,
             },
         }
@@ -116,14 +148,17 @@ impl Parameters {
         let path = "firstlight.user_data.parameters";
         for (key, value) in reader.pairs(section, path, &["format", "select_by_launch_index"]) {
             if key == "format" {
-                match value.as_str() {
-                    Some("auto" | "key-value") => self.enabled = true,
-                    Some("none") => self.enabled = false,
-                    _ => reader.wrong(
-                        value,
-                        &format!("{path}.format"),
-                        "`auto`, `key-value` or `none`",
-                    ),
+                let known = |(name, _): &&(&str, Format)| value.as_str() == Some(*name);
+                match Format::ALL.iter().find(known) {
+                    Some((_, format)) => self.format = *format,
+                    None => {
+                        let names = Format::ALL.map(|(name, _)| name).join("`, `");
+                        reader.wrong(
+                            value,
+                            &format!("{path}.format"),
+                            &format!("one of `{names}`"),
+                        );
+                    }
                 }
                 continue;
             }

@@ -48,10 +48,7 @@ pub(super) fn kind(declared: Option<&str>, body: &[u8], parameters: &Parameters)
     if let Some(found) = sniff(text) {
         return of_type(found);
     }
-    if declared != "text/x-shellscript"
-        && parameters.enabled
-        && params::looks_like(text, parameters)
-    {
+    if declared != "text/x-shellscript" && params::looks_like(text, parameters) {
         return PartKind::Parameters;
     }
     of_type(declared)

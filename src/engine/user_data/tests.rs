@@ -2,10 +2,9 @@ use std::io::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use contract::params::Params;
 
 use super::*;
-use crate::settings::{Select, Settings};
+use crate::settings::Settings;
 
 fn of(data: &[u8]) -> (Vec<Part>, Vec<Problem>) {
     let (settings, _) = Settings::of(&contract::testing::config(""));
@@ -150,45 +149,4 @@ fn a_script_with_windows_lines_gets_unix_lines() {
         of(b"#!/bin/sh\ntrue\r\n").0[0].body.expose(),
         b"#!/bin/sh\ntrue\r\n"
     );
-}
-
-#[test]
-fn parameters_stand_on_lines_or_are_separated() {
-    let rows: [(&str, &[(&str, &str)]); 6] = [
-        ("a=1\nb=2\n", &[("a", "1"), ("b", "2")]),
-        ("a=1;b=2", &[("a", "1"), ("b", "2")]),
-        ("a = 1 , b = 2", &[("a", "1"), ("b", "2")]),
-        ("hosts=x,y,z", &[("hosts", "x,y,z")]),
-        ("# why\n\nurl=s3://b/?x=1\n", &[("url", "s3://b/?x=1")]),
-        ("a=1\na=2", &[("a", "2")]),
-    ];
-    for (text, want) in rows {
-        let mut params = Params::default();
-        params::read(text, &mut params);
-        assert_eq!(params.iter().collect::<Vec<_>>(), want, "{text}");
-    }
-}
-
-#[test]
-fn each_launch_index_takes_its_field() {
-    let guide = "replicate-every=1min | replicate-every=5min | replicate-every=10min";
-    let select = Select {
-        delimiter: "|".into(),
-        first_index: 1,
-    };
-    let rows = [
-        (guide, Some(0), None),
-        (guide, Some(1), Some("replicate-every=1min")),
-        (guide, Some(3), Some("replicate-every=10min")),
-        (guide, Some(4), None),
-        (guide, None, Some(guide)),
-        ("for=everyone", Some(0), Some("for=everyone")),
-    ];
-    for (text, index, want) in rows {
-        let found = match params::select(text, index.map(LaunchIndex), Some(&select)) {
-            params::Selected::Text(text) => Some(text),
-            _ => None,
-        };
-        assert_eq!(found, want, "{index:?} of {text}");
-    }
 }
