@@ -1,8 +1,13 @@
 //! The built binary on the configuration of an image: what of it counts, and which modules run.
 
+#![allow(clippy::unwrap_used, reason = "for tests only")]
+
 mod support;
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Command;
+use std::thread;
 
 use support::Case;
 
@@ -76,4 +81,53 @@ fn launch_parameters_become_an_environment_file_that_a_shell_reads_as_they_were(
         .unwrap();
     let read = String::from_utf8_lossy(&shell.stdout);
     assert_eq!(read, "a|$HOME `id` \"x\" correct-horse|", "{shell:?}");
+}
+
+/// Answers every request with this text; gives its address.
+fn web(text: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ";
+            write!(stream, "{head}{}\r\n\r\n{text}", text.len()).unwrap();
+        }
+    });
+    format!("http://{address}/conf")
+}
+
+#[test]
+fn the_kernel_command_line_brings_configuration_and_an_address_of_some() {
+    const KEPT: &str = "etc/cloud/cloud.cfg.d/91_kernel_cmdline_url.cfg";
+    let web = web("#cloud-config\nfqdn: fetched.example.com\nprefer_fqdn_over_hostname: true\n");
+    #[rustfmt::skip]
+    let table = [
+        // command line                                      host name              what is said
+        ("quiet".to_owned(),                                 "calm",                ""),
+        ("quiet cc: hostname:%20typed end_cc ro".to_owned(), "typed",               ""),
+        (format!("cloud-config-url={web} ro"),               "fetched.example.com", ""),
+        ("cloud-config-url=/srv/conf".to_owned(),            "local",               ""),
+        ("cloud-config-url=/srv/page?x=1".to_owned(),        "calm",                "there is no such file"),
+        ("cloud-config-url=/srv/page".to_owned(),            "calm",                "does not begin with `#cloud-config`"),
+    ];
+    for (line, name, says) in table {
+        let case = case(
+            "#cloud-config\n{}\n",
+            &[
+                ("proc/cmdline", &line),
+                ("srv/conf", "#cloud-config\nhostname: local\n"),
+                ("srv/page", "<html>"),
+            ],
+        );
+        let apply = case.run(&["apply"]);
+        assert_eq!(case.text("etc/hostname").trim(), name, "{line}: {apply:?}");
+        assert!(format!("{apply:?}").contains(says), "{line}: {apply:?}");
+        let is_kept = case.path(KEPT).exists();
+        assert_eq!(is_kept, line.contains("url=") && says.is_empty(), "{line}");
+        if is_kept {
+            assert_eq!(case.mode(KEPT) & 0o777, 0o600, "{line}");
+        }
+    }
 }

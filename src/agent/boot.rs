@@ -23,7 +23,7 @@ const NO_INSTANCE: &str = "iid-datasource-none";
 /// # Errors
 /// When the instance's state cannot be kept, or a later stage finds nothing stored.
 pub(crate) fn run(
-    session: &Session,
+    session: &mut Session,
     stages: &[Stage],
     notifier: &Notifier,
     observer: &mut dyn FnMut(Stage, &ModuleReport),
@@ -35,6 +35,7 @@ pub(crate) fn run(
     } else {
         go_on(session)?
     };
+    let session = &*session;
     let mut semaphores = session.semaphores(&known)?;
     for stage in stages {
         notifier.status(&format!("stage {}", stage.as_str()));
@@ -73,7 +74,7 @@ pub(crate) fn run(
 }
 
 /// Learns who this machine is, and stores it.
-fn begin(session: &Session, notifier: &Notifier) -> anyhow::Result<(Known, Report)> {
+fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, Report)> {
     notifier.status("asking who this instance is");
     let (datasource, found, failure) = match session.ask() {
         Ok((name, found)) => (name, found, None),
@@ -86,6 +87,7 @@ fn begin(session: &Session, notifier: &Notifier) -> anyhow::Result<(Known, Repor
             )
         }
     };
+    session.learn_from_kernel(&found.metadata);
     let (known, found) = session.understand(datasource, found);
     session.store(&found)?;
     let mut report = session.report(&known, &found.warnings);

@@ -2,6 +2,7 @@
 
 mod boot;
 mod cli;
+mod fetch;
 mod image_tree;
 mod log;
 mod notify;

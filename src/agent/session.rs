@@ -22,6 +22,7 @@ use engine::{Prepared, report_file};
 use net::s3::S3;
 use system::{DryRun, Host, RunLock};
 
+use crate::fetch::Fetcher;
 use crate::image_tree;
 
 /// Which machine, and who tells what it shall become.
@@ -42,6 +43,7 @@ pub(crate) struct Session {
     pub(crate) settings: Settings,
     image: Image,
     problems: Vec<Problem>,
+    s3: S3,
     seed: Option<PathBuf>,
 }
 
@@ -83,16 +85,46 @@ impl Session {
             probe: &host,
             config: &image.config,
         });
-        host.fetch_with(S3::new(role));
-        let (settings, mut problems) = Settings::of(&image.config);
-        problems.extend(image.problems.iter().cloned());
-        Ok(Self {
+        let s3 = S3::new(role);
+        host.fetch_with(s3.clone());
+        let mut session = Self {
             host,
-            settings,
-            image,
-            problems,
+            settings: Settings::default(),
+            image: Image::default(),
+            problems: Vec::new(),
+            s3,
             seed: target.seed.clone(),
-        })
+        };
+        session.take(image);
+        Ok(session)
+    }
+
+    /// From now on the image says this.
+    fn take(&mut self, image: Image) {
+        let (settings, problems) = Settings::of(&image.config);
+        self.settings = settings;
+        self.problems = problems;
+        self.problems.extend(image.problems.iter().cloned());
+        self.image = image;
+    }
+
+    /// Fetches the configuration that the kernel command line names, if it names some, and reads the
+    /// image's anew. What is wrong with it is one of the session's problems.
+    pub(crate) fn learn_from_kernel(&mut self, metadata: &InstanceMetadata) {
+        let fetcher = Fetcher::new(&self.host, self.s3.clone(), metadata);
+        let fetched = match engine::kernel::fetch(&self.host, &fetcher) {
+            Ok(None) => return,
+            Ok(Some(file)) => self.host.apply(&file).map(drop).map_err(|error| {
+                let why = contract::error::chain(&error);
+                Problem::warning(
+                    None,
+                    format!("the kernel command line's configuration: {why}"),
+                )
+            }),
+            Err(problem) => Err(problem),
+        };
+        self.take(engine::image::load(&self.host));
+        self.problems.extend(fetched.err());
     }
 
     /// Asks the seed, or the cloud, who this machine is.

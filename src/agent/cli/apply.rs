@@ -23,9 +23,14 @@ pub(super) struct Apply {
 
 impl Apply {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
-        let session = Session::open(target)?;
+        let mut session = Session::open(target)?;
         let _lock = session.lock()?;
-        let report = boot::run(&session, &Stage::ALL, &Notifier::default(), &mut |_, _| {})?;
+        let report = boot::run(
+            &mut session,
+            &Stage::ALL,
+            &Notifier::default(),
+            &mut |_, _| {},
+        )?;
         match self.format {
             Format::Json => table::json(&report)?,
             Format::Text => {

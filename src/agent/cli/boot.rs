@@ -34,7 +34,7 @@ enum StageArg {
 impl Boot {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
         let notifier = Notifier::from_environment();
-        let session = Session::open(target)?;
+        let mut session = Session::open(target)?;
         if let Some(why) = boot::switched_off(&session.host) {
             tracing::warn!("switched off: {why}");
             return Ok(ExitCode::SUCCESS);
@@ -47,7 +47,7 @@ impl Boot {
             None => &Stage::ALL,
         };
         let _lock = session.lock()?;
-        let report = boot::run(&session, stages, &notifier, &mut |_, _| {})?;
+        let report = boot::run(&mut session, stages, &notifier, &mut |_, _| {})?;
         let health = table::health_word(report.health());
         tracing::info!("stages until {} are over: {health}", stage_word(stages));
         Ok(ExitCode::SUCCESS)
