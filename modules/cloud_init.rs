@@ -1,7 +1,7 @@
 //! The modules of cloud-init, by name.
 //!
 //! Source: cloud-init 26.1, `config/cloud.cfg.tmpl` and `cloudinit/config/cc_*.py`; of older
-//! releases those that their images still list.
+//! releases, and of Amazon Linux, those that their images still list.
 
 /// First those that some distribution lists, in the order in which they are listed; then the
 /// others, by name. A name in a list may have `-` for `_`.
@@ -11,6 +11,8 @@ pub const CLOUD_INIT: &[&str] = &[
     "seed_random",
     "bootcmd",
     "write_files",
+    "write_metadata",
+    "amazonlinux_repo_https",
     "growpart",
     "resizefs",
     "disk_setup",
@@ -18,6 +20,7 @@ pub const CLOUD_INIT: &[&str] = &[
     "set_hostname",
     "update_hostname",
     "update_etc_hosts",
+    "resolv_conf",
     "ca_certs",
     "rsyslog",
     "users_groups",
@@ -37,6 +40,7 @@ pub const CLOUD_INIT: &[&str] = &[
     "ubuntu_pro",
     "rh_subscription",
     "spacewalk",
+    "yum_configure",
     "yum_add_repo",
     "zypper_add_repo",
     "apk_configure",
@@ -75,5 +79,7 @@ pub const CLOUD_INIT: &[&str] = &[
     "debug",
     "emit_upstart",
     "raspberry_pi",
-    "resolv_conf",
+    "snap_config",
+    "snappy",
+    "ubuntu_init_switch",
 ];

@@ -68,9 +68,13 @@ pub fn wanted(table: &[Entry], cloud_init: &[&str], config: &Config) -> (Vec<Ent
                 entries.insert(at, *entry);
             }
         }
-        // A module that two lists name runs where the first does.
+        // A module that two lists name runs at both stages if it runs differently often: each
+        // frequency has its own semaphore. Else the first has done it.
         for entry in entries {
-            if wanted.iter().all(|own| own.facts.name != entry.facts.name) {
+            let same = |own: &Entry| {
+                own.facts.name == entry.facts.name && own.frequency == entry.frequency
+            };
+            if !wanted.iter().any(same) {
                 wanted.push(entry);
             }
         }

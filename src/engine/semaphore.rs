@@ -119,7 +119,8 @@ struct Line {
 /// The semaphores of an instance, of this boot, and of the machine's whole life.
 #[derive(Debug, Default)]
 pub struct Semaphores {
-    records: BTreeMap<String, Known>,
+    /// Of each name what each journal that has it says.
+    records: BTreeMap<String, Vec<Known>>,
     instance_journal: PathBuf,
     torn: Vec<PathBuf>,
     key: Option<Secret<Vec<u8>>>,
@@ -171,7 +172,7 @@ impl Semaphores {
                         boot: line.boot,
                         journal: path.to_owned(),
                     };
-                    self.records.insert(line.name, known);
+                    self.remember(line.name, known);
                 }
                 _ => {
                     let place = Place::new(path.display().to_string(), number, 1);
@@ -188,32 +189,49 @@ impl Semaphores {
         &self.problems
     }
 
-    /// What is remembered of a module (`users`) or step (`scripts_user/part-001`).
+    /// What a journal says of a name now.
+    fn remember(&mut self, name: String, known: Known) {
+        let all = self.records.entry(name).or_default();
+        all.retain(|own| own.journal != known.journal);
+        all.push(known);
+    }
+
+    /// What is remembered of a module (`users`) or step (`scripts_user/part-001`); of one that ran
+    /// at several frequencies the last that was noted.
     #[must_use]
     pub fn get(&self, name: &str) -> &Record {
-        self.records
-            .get(name)
+        let last = self.records.get(name).and_then(|all| all.last());
+        last.map_or(&Record::Absent, |known| &known.record)
+    }
+
+    /// The same for something of this frequency, whose records are its own: of what is done at
+    /// every boot only this boot's count. Source: cloud-init, `cloudinit/helpers.py`, where a
+    /// semaphore's path is made of its name and frequency.
+    #[must_use]
+    pub fn due(&self, name: &str, frequency: Frequency, boot_id: &str) -> &Record {
+        let journal = self.journal(frequency);
+        let own = self.records.get(name).into_iter().flatten();
+        let mut own = own.filter(|known| known.journal == journal);
+        own.next()
+            .filter(|known| frequency != Frequency::Always || known.boot == boot_id)
             .map_or(&Record::Absent, |known| &known.record)
     }
 
-    /// The same for something of this frequency: of what is done at every boot only this boot's
-    /// records count.
-    #[must_use]
-    pub fn due(&self, name: &str, frequency: Frequency, boot_id: &str) -> &Record {
-        let known = self.records.get(name);
-        let counts = |known: &&Known| frequency != Frequency::Always || known.boot == boot_id;
-        known
-            .filter(counts)
-            .map_or(&Record::Absent, |known| &known.record)
+    fn journal(&self, frequency: Frequency) -> PathBuf {
+        match frequency {
+            Frequency::Always => PathBuf::from(BOOT),
+            Frequency::Instance => self.instance_journal.clone(),
+            Frequency::Once => PathBuf::from(ONCE),
+        }
     }
 
     /// Everything that is remembered, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Record)> {
-        let there = self
+        let all = self
             .records
-            .iter()
-            .filter(|(_, known)| known.record != Record::Absent);
-        there.map(|(name, known)| (name.as_str(), &known.record))
+            .keys()
+            .map(|name| (name.as_str(), self.get(name)));
+        all.filter(|(_, record)| **record != Record::Absent)
     }
 
     /// Forgets these names, durably.
@@ -223,7 +241,7 @@ impl Semaphores {
     pub fn reset(&mut self, machine: &dyn Machine, names: &[String]) -> Result<(), EffectError> {
         let mut by_journal: BTreeMap<PathBuf, Vec<(String, Record)>> = BTreeMap::new();
         for name in names {
-            if let Some(known) = self.records.get(name) {
+            for known in self.records.get(name).into_iter().flatten() {
                 let entry = by_journal.entry(known.journal.clone()).or_default();
                 entry.push((name.clone(), Record::Absent));
             }
@@ -242,11 +260,7 @@ impl Semaphores {
         boot_id: &str,
         records: Vec<(String, Record)>,
     ) -> Result<(), EffectError> {
-        let journal = match frequency {
-            Frequency::Always => PathBuf::from(BOOT),
-            Frequency::Instance => self.instance_journal.clone(),
-            Frequency::Once => PathBuf::from(ONCE),
-        };
+        let journal = self.journal(frequency);
         self.append(
             machine,
             &journal,
@@ -288,7 +302,7 @@ impl Semaphores {
                 boot: boot_id.to_owned(),
                 journal: journal.to_owned(),
             };
-            self.records.insert(name, known);
+            self.remember(name, known);
         }
         Ok(())
     }

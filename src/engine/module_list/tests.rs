@@ -97,6 +97,9 @@ fn lists_order_omit_move_and_say_how_often() {
         ("cloud_final_modules: [[scripts-user, always], [scripts_vendor, once]]", [IDENTITY, CONFIG, "scripts_user=A election_run scripts_vendor=O"]),
         ("cloud_init_modules: [[bootcmd, once-per-instance], [ssh], [content, instance]]", ["hooks bootcmd=I ssh election content=I", "runcmd", FINAL]),
         ("cloud_init_modules: [{name: bootcmd, frequency: once, args: []}, {name: ssh, frequency:}]", ["hooks bootcmd=O ssh election", CONFIG, FINAL]),
+        // The recipes of AWS for a script at every boot, and for users on an instance that was booted before.
+        ("cloud_final_modules:\n- [scripts-user, always]",         [IDENTITY, CONFIG, "scripts_user=A election_run"]),
+        ("cloud_final_modules:\n- [ssh, once]",                    [IDENTITY, CONFIG, "election_run ssh=O"]),
         // Spellings.
         ("cloud_final_modules: [cc_scripts_vendor, ' scripts-user.py ', '', null, [], {}]", [IDENTITY, CONFIG, FINAL]),
     ];

@@ -209,3 +209,19 @@ fn a_dry_run_records_nothing() {
         "{log:?}"
     );
 }
+
+#[test]
+fn a_module_that_shall_run_otherwise_often_has_a_semaphore_of_its_own() {
+    let machine = FakeMachine::default();
+    let runs = |entry: Entry| {
+        boot(&machine, &[entry], false, false);
+        taken(&machine).contains(&"run one".to_owned())
+    };
+    let usual = Entry::of::<Scripts>();
+    let mut once = usual;
+    once.frequency = Frequency::Once;
+    assert_eq!(
+        [usual, usual, once, once].map(runs),
+        [true, false, true, false]
+    );
+}
