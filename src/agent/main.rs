@@ -6,6 +6,7 @@ mod fetch;
 mod image_tree;
 mod log;
 mod notify;
+mod offline;
 mod session;
 
 use std::process::ExitCode;

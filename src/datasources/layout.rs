@@ -36,18 +36,8 @@ pub(crate) trait Files {
 /// Reads the seed in `dir`.
 pub(crate) fn fetch(dir: &Path, files: &dyn Files, platform: &str) -> Result<Found, SourceError> {
     let mut warnings = Vec::new();
-    let path = dir.join(META_DATA);
-    let metadata = match read(files, &path, META_DATA_LIMIT)? {
-        Some(Content::Whole(bytes)) => metadata(&path, &bytes, platform, &mut warnings)?,
-        Some(Content::TooLarge) => {
-            let message = format!("is larger than {} MiB", META_DATA_LIMIT >> 20);
-            return Err(written(Place::whole(name(&path)), message));
-        }
-        None => {
-            let hint = "write one with at least `instance-id: i-1` in it";
-            return Err(SourceError::Missing { path, hint });
-        }
-    };
+    let (metadata, odd) = metadata_file(&dir.join(META_DATA), files, platform)?;
+    warnings.extend(odd);
     let mut data = |file: &str| -> Result<Option<UserData>, SourceError> {
         let path = dir.join(file);
         Ok(match read(files, &path, USER_DATA_LIMIT)? {
@@ -73,6 +63,29 @@ pub(crate) fn fetch(dir: &Path, files: &dyn Files, platform: &str) -> Result<Fou
         vendor_data,
         warnings,
     })
+}
+
+/// Reads a seed's `meta-data`, and what was odd in it.
+pub(crate) fn metadata_file(
+    path: &Path,
+    files: &dyn Files,
+    platform: &str,
+) -> Result<(InstanceMetadata, Vec<String>), SourceError> {
+    let mut warnings = Vec::new();
+    match read(files, path, META_DATA_LIMIT)? {
+        Some(Content::Whole(bytes)) => {
+            let metadata = metadata(path, &bytes, platform, &mut warnings)?;
+            Ok((metadata, warnings))
+        }
+        Some(Content::TooLarge) => {
+            let message = format!("is larger than {} MiB", META_DATA_LIMIT >> 20);
+            Err(written(Place::whole(name(path)), message))
+        }
+        None => Err(SourceError::Missing {
+            path: path.to_owned(),
+            hint: "write one with at least `instance-id: i-1` in it",
+        }),
+    }
 }
 
 enum Content {

@@ -16,7 +16,7 @@ use contract::datasource::Datasource;
 pub use choice::{Choice, choose};
 pub use ec2::Ec2;
 pub use nocloud::NoCloud;
-pub use seed::Seed;
+pub use seed::{Seed, metadata_file};
 
 static TABLE: [&dyn Datasource; 2] = [&Ec2, &NoCloud];
 

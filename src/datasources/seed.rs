@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use contract::datasource::{Datasource, Detection, Found, SourceContext, SourceError};
+use contract::instance::InstanceMetadata;
 
 use crate::layout::{self, Files};
 
@@ -40,6 +41,14 @@ impl Datasource for Seed {
     fn fetch(&self, _: &SourceContext<'_>) -> Result<Found, SourceError> {
         layout::fetch(&self.dir, &HostFiles, "seed")
     }
+}
+
+/// Reads a file of the host as the `meta-data` of a seed, and what was odd in it.
+///
+/// # Errors
+/// When it is not there, cannot be read, or is not a YAML or JSON mapping.
+pub fn metadata_file(path: &Path) -> Result<(InstanceMetadata, Vec<String>), SourceError> {
+    layout::metadata_file(path, &HostFiles, "file")
 }
 
 struct HostFiles;

@@ -5,8 +5,10 @@ use contract::instance::{InstanceMetadata, LaunchIndex};
 use contract::params::Params;
 use contract::place::Place;
 use contract::plan::Problem;
+use contract::secret::Secret;
 use contract::user_data::{Part, PartKind, UserData};
 use contract::yaml::{self, Kind, Limits, Mapping};
+use sha2::{Digest, Sha256};
 
 use crate::image::Image;
 use crate::settings::Settings;
@@ -33,14 +35,27 @@ pub struct Prepared {
 pub struct PartRow {
     /// Its name.
     pub name: String,
+    /// Its position among all parts, from 1.
+    pub number: usize,
     /// Its format: `cloud-config`, `script`, `parameters`, or another's name.
     pub kind: String,
-    /// Bytes after decoding.
-    pub size: usize,
+    /// Its content type as cloud-init names it: `text/cloud-config`, `text/x-shellscript` ...
+    pub mime: String,
+    /// The decoded payload.
+    pub body: Secret<Vec<u8>>,
     /// For which instance of the launch it is.
     pub launch_index: Option<LaunchIndex>,
     /// What became of it: `used`, `for another launch index`, `ignored: ...`.
     pub decision: String,
+}
+
+impl PartRow {
+    /// The SHA-256 of the decoded payload, in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let digest = Sha256::digest(self.body.expose());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// Makes of image, metadata, user data and vendor data what a boot is planned from. User data
@@ -97,8 +112,10 @@ impl Reader<'_> {
         for part in parts {
             let mut row = PartRow {
                 name: part.name.clone(),
+                number: part.number,
                 kind: kind_name(&part.kind).to_owned(),
-                size: part.body.expose().len(),
+                mime: user_data::mime_of(&part.kind).to_owned(),
+                body: part.body.clone(),
                 launch_index: part.launch_index,
                 decision: String::new(),
             };

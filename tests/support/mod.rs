@@ -10,6 +10,7 @@
 
 pub(crate) mod cloud;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -121,19 +122,31 @@ impl Case {
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Answer {
-        let output = Command::new(env!("CARGO_BIN_EXE_firstlight"))
-            .arg("--root")
-            .arg(self.root())
-            .arg("--seed")
-            .arg(&self.seed)
-            .args(args)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Answer {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        let (root, seed) = (self.root(), self.seed.as_os_str());
+        let target = [
+            OsStr::new("--root"),
+            root.as_os_str(),
+            OsStr::new("--seed"),
+            seed,
+        ];
+        answer(target.into_iter().chain(args.iter().map(OsStr::new)))
+    }
+}
+
+/// The binary with these arguments and nothing else.
+pub(crate) fn alone(args: &[&str]) -> Answer {
+    answer(args.iter().map(OsStr::new))
+}
+
+fn answer<'a>(args: impl Iterator<Item = &'a OsStr>) -> Answer {
+    let output = Command::new(env!("CARGO_BIN_EXE_firstlight"))
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Answer {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }

@@ -10,6 +10,7 @@ mod run;
 mod semaphores;
 mod status;
 mod table;
+mod userdata;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ enum Command {
     Run(run::Run),
     Status(status::Status),
     Query(query::Query),
+    Userdata(userdata::Userdata),
     Modules(modules::Modules),
     #[command(subcommand)]
     Semaphores(semaphores::Semaphores),
@@ -82,6 +84,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(command) => command.run(&target),
         Command::Status(command) => command.run(&target),
         Command::Query(command) => command.run(&target),
+        Command::Userdata(command) => command.run(&target),
         Command::Modules(command) => command.run(&target),
         Command::Semaphores(command) => command.run(&target),
         Command::Clean(command) => command.run(&target),

@@ -1,9 +1,7 @@
-//! Tables and diffs on a terminal: the one place that prints.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is where the CLI prints"
-)]
+//! Tables and diffs on a terminal: the one place that prints. A reader that goes away early, such as
+//! head(1), is no fault.
+
+use std::io::{self, Write as _};
 
 use contract::report::{Health, ModuleReport, Outcome, ProblemReport, Report, StepReport};
 use serde::Serialize;
@@ -27,18 +25,24 @@ pub(crate) fn print(rows: &[Vec<String>]) {
             .iter()
             .zip(&widths)
             .map(|(cell, width)| format!("{cell:<width$}"));
-        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        line(cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }
 
 /// Prints a line.
 pub(crate) fn line(text: &str) {
-    println!("{text}");
+    bytes(format!("{text}\n").as_bytes());
+}
+
+/// Prints bytes as they are.
+pub(crate) fn bytes(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
 }
 
 /// Prints a line on stderr.
 pub(crate) fn complain(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Prints JSON, indented.
@@ -46,7 +50,7 @@ pub(crate) fn complain(text: &str) {
 /// # Errors
 /// When the value cannot be JSON.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    line(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 

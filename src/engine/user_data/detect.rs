@@ -77,3 +77,17 @@ fn of_type(mime: &str) -> PartKind {
         },
     }
 }
+
+/// The content type of a part; parameters have none of their own.
+pub(crate) fn mime_of(kind: &PartKind) -> &str {
+    match kind {
+        PartKind::CloudConfig => "text/cloud-config",
+        PartKind::Script => "text/x-shellscript",
+        PartKind::Parameters => "text/plain",
+        PartKind::Unsupported(format) => UNSUPPORTED
+            .iter()
+            .find(|(_, known)| known == format)
+            .map_or(format, |(mime, _)| mime),
+        PartKind::Unknown(mime) => mime,
+    }
+}

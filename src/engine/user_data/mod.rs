@@ -5,6 +5,8 @@ mod detect;
 mod mime;
 pub(crate) mod params;
 
+pub(crate) use detect::mime_of;
+
 use contract::instance::LaunchIndex;
 use contract::place::Place;
 use contract::plan::Problem;
