@@ -191,5 +191,7 @@ pub(crate) fn switched_off(probe: &dyn Probe) -> Option<String> {
             .kind(std::path::Path::new(path))
             .is_ok_and(|kind| kind.is_some())
     });
-    marker.map(|path| format!("{path} exists"))
+    let word = || engine::kernel::switches_off(probe);
+    let word = || Some(format!("the kernel command line says `{}`", word()?));
+    marker.map(|path| format!("{path} exists")).or_else(word)
 }

@@ -33,6 +33,9 @@ const HEADER: &[u8] = b"#cloud-config";
 /// The keys that name an address, the first one counting; the second is an old spelling.
 const KEYS: [&str; 2] = ["cloud-config-url", "url"];
 
+/// The words that keep the units from starting too.
+const OFF: [&str; 2] = ["firstlight=off", "cloud-init=disabled"];
+
 /// The command line, as far as this machine shows one.
 ///
 /// # Errors
@@ -97,10 +100,13 @@ fn address(line: &str) -> Option<(&'static str, &str)> {
     })
 }
 
-/// Whether the command line names an address that holds configuration of this image.
+/// The word of the command line that switches firstlight off, if there is one. Source: cloud-init,
+/// `systemd/cloud-init-generator.tmpl`.
 #[must_use]
-pub fn names_address(probe: &dyn Probe) -> bool {
-    line(probe).is_ok_and(|line| address(&line).is_some())
+pub fn switches_off(probe: &dyn Probe) -> Option<&'static str> {
+    let line = line(probe).ok()?;
+    let is_there = |word: &&&str| line.split_ascii_whitespace().any(|own| own == **word);
+    OFF.iter().find(is_there).copied()
 }
 
 /// Fetches the configuration that the kernel command line names by `cloud-config-url=URL`, and
@@ -170,6 +176,23 @@ mod tests {
         ];
         for (line, want) in table {
             assert_eq!(configuration(line), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_whole_word_of_the_command_line_switches_off() {
+        #[rustfmt::skip]
+        let table = [
+            ("ro cloud-init=disabled quiet", Some("cloud-init=disabled")),
+            ("firstlight=off",               Some("firstlight=off")),
+            ("xcloud-init=disabled firstlight=offline", None),
+        ];
+        for (line, want) in table {
+            assert_eq!(
+                switches_off(&FakeMachine::with(&[(FILE, line)])),
+                want,
+                "{line}"
+            );
         }
     }
 

@@ -8,7 +8,7 @@ use super::pointer::Pointer;
 use super::{MAX_OPERATIONS, Operation, Patch, PatchError, Verb};
 
 /// Source: cloud-init, `cloudinit/handlers/cloud_config.py`: what follows on the header's line is
-/// part of the patch.
+/// part of the patch, and a header in other letters is not taken for one here.
 const HEADER: &str = "#cloud-config-jsonp";
 
 pub(super) fn patch(text: &str, source: &str, first_line: u32) -> Result<Patch, PatchError> {
@@ -16,7 +16,7 @@ pub(super) fn patch(text: &str, source: &str, first_line: u32) -> Result<Patch, 
     let rest = text.get(begin..).unwrap_or_default();
     // Blanks instead of the header, so that columns stay.
     let text = match rest.get(..HEADER.len()) {
-        Some(start) if start.eq_ignore_ascii_case(HEADER) => {
+        Some(HEADER) => {
             let before = text.get(..begin).unwrap_or_default();
             let rest = rest.get(HEADER.len()..).unwrap_or_default();
             format!("{before}{}{rest}", " ".repeat(HEADER.len()))
@@ -24,7 +24,7 @@ pub(super) fn patch(text: &str, source: &str, first_line: u32) -> Result<Patch, 
         _ => text.to_owned(),
     };
     let value = json::parse(&text, source, first_line)
-        .map_err(|place| PatchError::new(&place, "not JSON"))?;
+        .map_err(|place| PatchError::new(&place, not_json(&text)))?;
     let Kind::List(entries) = value.kind else {
         let found = value.kind.name();
         let message = format!("expected a list of operations, found {found}");
@@ -38,6 +38,15 @@ pub(super) fn patch(text: &str, source: &str, first_line: u32) -> Result<Patch, 
     Ok(Patch {
         operations: operations.collect::<Result<_, _>>()?,
     })
+}
+
+fn not_json(text: &str) -> &'static str {
+    let start = text.trim_start().get(..HEADER.len());
+    if start.is_some_and(|start| start.eq_ignore_ascii_case(HEADER)) {
+        "not JSON: the header is `#cloud-config-jsonp` in small letters"
+    } else {
+        "not JSON"
+    }
 }
 
 fn operation(entry: &Value) -> Result<Operation, PatchError> {

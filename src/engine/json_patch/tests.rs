@@ -98,6 +98,12 @@ fn what_cannot_be_applied_says_which_operation_and_why() {
         patched("{}", "{}").unwrap_err(),
         "part-002:1:1: expected a list of operations, found a mapping"
     );
+    let header = "#Cloud-Config-JSONP\n[]";
+    assert!(
+        patched("{}", header)
+            .unwrap_err()
+            .ends_with("in small letters")
+    );
     assert_eq!(
         patched("{}", "[\n  {]").unwrap_err(),
         "part-002:2:4: not JSON"
