@@ -92,14 +92,11 @@ fn the_address_that_answers_is_used_whatever_the_other_one_does() {
         return;
     };
     // Connections are made, since the kernel makes them, and nothing ever comes.
-    let silent = [TcpListener::bind(lab::LOOPBACK), TcpListener::bind(v6)]
-        .map(|listener| listener.unwrap_or_else(|error| panic!("{error}")));
+    let silent =
+        [TcpListener::bind(lab::LOOPBACK), TcpListener::bind(v6)].map(|listener| listener.unwrap());
     let [silent4, silent6] = silent.each_ref().map(|listener| {
         let address = listener.local_addr();
-        format!(
-            "http://{}",
-            address.unwrap_or_else(|error| panic!("{error}"))
-        )
+        format!("http://{}", address.unwrap())
     });
     let refusing = |host: &str| format!("http://{host}:1");
     #[rustfmt::skip]
@@ -119,7 +116,7 @@ fn the_address_that_answers_is_used_whatever_the_other_one_does() {
                 listen: vec![good],
                 ..lab::Setup::default()
             });
-            let imds = imds.unwrap_or_else(|error| panic!("{error}"));
+            let imds = imds.unwrap();
             let mut urls = imds.urls();
             urls.extend(other.clone());
             if first {

@@ -14,7 +14,7 @@ mod s3;
 
 use std::net::{SocketAddr, TcpListener};
 
-pub use imds::{Asked, Imds, LOOPBACK, Mood, Setup, UnknownMood, rounds};
+pub use imds::{Asked, Imds, LOOPBACK, Mood, Setup, UnknownMood};
 pub use s3::{S3, program};
 
 /// The metadata of one instance, with every category that AWS's own mock of the service has.

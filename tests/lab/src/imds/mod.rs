@@ -14,7 +14,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -39,10 +39,9 @@ pub struct Asked {
     pub connection: usize,
     /// The client's name for itself; empty if it gave none.
     pub user_agent: String,
-    /// When its head was there.
-    pub begin: Instant,
-    /// When its answer was about to be sent.
-    pub end: Instant,
+    /// In which round of requests it was answered, from 1: what came after the first answer of a
+    /// round belongs to a later one. Rounds times latency is what asking costs.
+    pub round: usize,
 }
 
 /// What to serve, where and how.
@@ -58,7 +57,7 @@ pub struct Setup {
     pub listen: Vec<SocketAddr>,
     /// How long each answer takes, as if the service were that far away.
     pub latency: Duration,
-    /// Where a line is appended for each request: `METHOD PATH STATUS CONNECTION USER-AGENT`.
+    /// Where a line is appended for each request: `METHOD PATH STATUS CONNECTION ROUND USER-AGENT`.
     pub log: Option<PathBuf>,
 }
 
@@ -154,23 +153,6 @@ impl Drop for Imds {
             let _ = server.join();
         }
     }
-}
-
-/// How many requests had to wait for the one before them: the length of the longest chain in
-/// which each began after the answer to the last one. Times the latency, it is what asking costs.
-#[must_use]
-pub fn rounds(asked: &[Asked]) -> usize {
-    let mut asked: Vec<&Asked> = asked.iter().collect();
-    asked.sort_by_key(|asked| asked.end);
-    let mut last: Option<Instant> = None;
-    let mut count = 0;
-    for asked in asked {
-        if last.is_none_or(|end| asked.begin >= end) {
-            last = Some(asked.end);
-            count += 1;
-        }
-    }
-    count
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

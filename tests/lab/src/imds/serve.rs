@@ -79,15 +79,15 @@ async fn answer(request: Request<Incoming>, connection: usize, state: Arc<Mutex<
     let agent = request.headers().get(USER_AGENT);
     let agent = agent.and_then(|value| str::from_utf8(value.as_bytes()).ok());
     let whole = reply.end == End::Whole;
-    lock(&state).note(Asked {
+    let asked = Asked {
         method: method.to_owned(),
         path: path.to_owned(),
         status: if whole { reply.status } else { 0 },
         connection,
         user_agent: agent.unwrap_or_default().to_owned(),
-        begin,
-        end: Instant::now(),
-    });
+        round: 0,
+    };
+    lock(&state).note(asked, begin);
     Ok(response(reply))
 }
 

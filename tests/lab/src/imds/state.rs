@@ -27,6 +27,9 @@ pub(super) struct State {
     asked: Vec<Asked>,
     log: Option<File>,
     connections: usize,
+    rounds: usize,
+    /// When the first answer of the last round was sent: who had come by then belongs to it.
+    round_end: Option<Instant>,
 }
 
 /// An answer, and how it ends.
@@ -49,6 +52,8 @@ impl State {
             asked: Vec::new(),
             log: setup.log.map(open).transpose()?,
             connections: 0,
+            rounds: 0,
+            round_end: None,
         })
     }
 
@@ -76,13 +81,19 @@ impl State {
         (number, matches!(self.mood, Mood::Resets(_)))
     }
 
-    pub(super) fn note(&mut self, asked: Asked) {
+    /// Notes a request that came at `begin` and is answered now; `asked` has no round yet.
+    pub(super) fn note(&mut self, mut asked: Asked, begin: Instant) {
+        if self.round_end.is_none_or(|end| begin >= end) {
+            self.rounds += 1;
+            self.round_end = Some(Instant::now());
+        }
+        asked.round = self.rounds;
         if let Some(log) = &mut self.log {
             let Asked { method, path, .. } = &asked;
-            let (status, connection) = (asked.status, asked.connection);
+            let (status, connection, round) = (asked.status, asked.connection, asked.round);
             let agent = &asked.user_agent;
             // A log on a full disk is no reason to answer nobody.
-            let _ = writeln!(log, "{method} {path} {status} {connection} {agent}");
+            let _ = writeln!(log, "{method} {path} {status} {connection} {round} {agent}");
         }
         self.asked.push(asked);
     }
