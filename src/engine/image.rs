@@ -129,7 +129,7 @@ impl Image {
         for (name, layer) in layers {
             let odd = merge::below(&mut root, layer);
             self.problems
-                .extend(odd.unwrap_or_else(|error| vec![error.warning(&name)]));
+                .extend(odd.unwrap_or_else(|error| vec![error.warning(kind_of(&name))]));
         }
         root
     }
@@ -336,5 +336,54 @@ mod tests {
         let list = config.get("l").and_then(|l| l.as_list()).unwrap();
         let list: Vec<_> = list.iter().filter_map(yaml::Value::as_int).collect();
         assert_eq!((list, problems), (vec![2, 1, 0], Vec::new()));
+    }
+
+    /// A machine whose file `/etc/cloud/cloud.cfg.d/90.cfg` is for root alone.
+    struct Locked(FakeMachine);
+
+    impl Probe for Locked {
+        fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+            match path.ends_with("90.cfg") {
+                true => Err(io::ErrorKind::PermissionDenied.into()),
+                false => self.0.read(path),
+            }
+        }
+
+        fn list(&self, path: &Path) -> io::Result<Option<Vec<String>>> {
+            self.0.list(path)
+        }
+
+        fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {
+            self.0.kind(path)
+        }
+    }
+
+    #[test]
+    fn a_file_that_this_user_cannot_read_is_named_and_the_others_count() {
+        let files = [
+            ("/etc/cloud/cloud.cfg", "a: 1"),
+            ("/etc/cloud/cloud.cfg.d/90.cfg", "a: 2"),
+        ];
+        let image = load(&Locked(FakeMachine::with(&files)));
+        assert_eq!(image.config.get("a").and_then(yaml::Value::as_int), Some(1));
+        let problems: Vec<String> = image.problems.iter().map(ToString::to_string).collect();
+        let want = "/etc/cloud/cloud.cfg.d/90.cfg: not read: permission denied (run as root to know what it says)";
+        assert_eq!(problems, [want]);
+    }
+
+    #[test]
+    fn a_file_with_a_bad_merge_how_is_left_out_and_named() {
+        let (config, problems) = seen(&[
+            ("/etc/cloud/cloud.cfg", "b: 1\nmerge_how: append"),
+            ("/etc/cloud/cloud.cfg.d/1.cfg", "a: 1"),
+        ]);
+        assert_eq!(
+            (config.get("a").is_some(), config.get("b").is_some()),
+            (true, false)
+        );
+        assert!(
+            problems[0].starts_with("/etc/cloud/cloud.cfg:2:12: file ignored: `merge_how`"),
+            "{problems:?}"
+        );
     }
 }
