@@ -4,7 +4,7 @@ use contract::datasource::Found;
 use contract::machine::{Machine, Probe};
 use contract::module::Stage;
 use contract::name::InstanceId;
-use contract::plan::Problem;
+use contract::plan::{Problem, Severity};
 use contract::report::{ModuleReport, Outcome, ProblemReport, Report, StageReport};
 use engine::report_file;
 
@@ -41,9 +41,16 @@ pub(crate) fn run(
         notifier.status(&format!("stage {}", stage.as_str()));
         session::note_stage(&mut report, unfinished(*stage));
         session::publish(session, &report);
+        // Nobody who wants to log in waits for the disk: the records come after it.
+        let mut over = || {
+            if *stage == Stage::Identity {
+                gate.open();
+            }
+        };
         let mut mode = Mode {
             dry: false,
             force: false,
+            over: &mut over,
             observer: &mut |stage, module| {
                 log(stage, module);
                 observer(stage, module);
@@ -60,13 +67,6 @@ pub(crate) fn run(
             &mut mode,
         );
         session::note_stage(&mut report, done);
-        if *stage == Stage::Identity {
-            gate.open();
-            // Only after READY: nobody who wants to log in waits for the disk.
-            if let Err(error) = session.host.settle() {
-                tracing::error!("cannot settle: {}", contract::error::chain(&error));
-            }
-        }
         session::publish(session, &report);
     }
     notifier.status("done");
@@ -78,14 +78,11 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
     notifier.status("asking who this instance is");
     let (datasource, found, failure) = match session.ask() {
         Ok((name, found)) => (name, found, None),
-        Err(error) => {
-            tracing::error!("{error:#}");
-            (
-                String::from("None"),
-                nobody()?,
-                Some(Problem::error(None, format!("{error:#}"))),
-            )
-        }
+        Err(error) => (
+            String::from("None"),
+            nobody()?,
+            Some(Problem::error(None, format!("{error:#}"))),
+        ),
     };
     session.learn_from_kernel(&found.metadata);
     let (known, found) = session.understand(datasource, found);
@@ -94,9 +91,7 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
     report
         .problems
         .extend(failure.as_ref().map(ProblemReport::from));
-    for problem in &report.problems {
-        tracing::warn!("{problem}");
-    }
+    report.problems.iter().for_each(log_problem);
     for effect in report_file::instance_files(&known.metadata, &known.prepared.params) {
         if let Err(error) = session.host.apply(&effect) {
             tracing::error!("cannot publish: {}", contract::error::chain(&error));
@@ -136,7 +131,10 @@ fn unfinished(stage: Stage) -> StageReport {
 fn log(stage: Stage, module: &ModuleReport) {
     let outcome = outcome_word(&module.outcome);
     let (name, stage, duration_us) = (module.name.as_str(), stage.as_str(), module.duration_us);
-    let failed = matches!(module.outcome, Outcome::Failed | Outcome::Interrupted(_));
+    let failed = matches!(
+        module.outcome,
+        Outcome::Failed | Outcome::FailedBefore(_) | Outcome::Interrupted(_)
+    );
     if failed {
         tracing::error!(
             module = name,
@@ -155,7 +153,11 @@ fn log(stage: Stage, module: &ModuleReport) {
         );
     }
     for problem in &module.problems {
-        tracing::warn!(module = name, stage, "{problem}");
+        match problem.severity {
+            Severity::Notice => tracing::info!(module = name, stage, "{problem}"),
+            Severity::Warning => tracing::warn!(module = name, stage, "{problem}"),
+            Severity::Error => tracing::error!(module = name, stage, "{problem}"),
+        }
     }
     for step in &module.steps {
         if let Some(error) = &step.error {
@@ -171,6 +173,14 @@ fn log(stage: Stage, module: &ModuleReport) {
     }
 }
 
+fn log_problem(problem: &ProblemReport) {
+    match problem.severity {
+        Severity::Notice => tracing::info!("{problem}"),
+        Severity::Warning => tracing::warn!("{problem}"),
+        Severity::Error => tracing::error!("{problem}"),
+    }
+}
+
 /// `changed`, `unchanged`, `failed` ...
 pub(crate) const fn outcome_word(outcome: &Outcome) -> &'static str {
     match outcome {
@@ -179,6 +189,7 @@ pub(crate) const fn outcome_word(outcome: &Outcome) -> &'static str {
         Outcome::WouldChange => "would change",
         Outcome::Skipped(_) => "skipped",
         Outcome::Failed => "failed",
+        Outcome::FailedBefore(_) => "failed before",
         Outcome::Interrupted(_) => "interrupted",
     }
 }

@@ -298,6 +298,8 @@ fn left_out(wanted: &[Entry]) -> Vec<Entry> {
 pub(crate) struct Mode<'a> {
     pub(crate) dry: bool,
     pub(crate) force: bool,
+    /// Called when the modules of a stage are over, before the disk is waited for.
+    pub(crate) over: &'a mut dyn FnMut(),
     pub(crate) observer: &'a mut dyn FnMut(Stage, &ModuleReport),
 }
 
@@ -336,6 +338,8 @@ pub(crate) fn run_stage(
         dry: mode.dry,
         boot_id: &boot_id,
         on_interrupt_rerun: session.settings.reruns_interrupted(),
+        on_change: session.settings.on_change(),
+        over: &mut *mode.over,
         observer: &mut |module| observer(stage, module),
     };
     runner.stage(stage, &entries)

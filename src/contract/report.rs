@@ -67,6 +67,8 @@ pub enum Outcome {
     Skipped(String),
     /// It did not take hold.
     Failed,
+    /// It did not take hold at an earlier boot, and is tried again only by hand.
+    FailedBefore(String),
     /// It was begun and did not end: a power cut, a crash, a shutdown.
     Interrupted(String),
 }
@@ -205,7 +207,7 @@ impl Report {
         });
         let by_outcome = outcomes.map(|outcome| match outcome {
             Outcome::Failed => Health::Error,
-            Outcome::Interrupted(_) => Health::Degraded,
+            Outcome::Interrupted(_) | Outcome::FailedBefore(_) => Health::Degraded,
             _ => Health::Done,
         });
         by_problem.chain(by_outcome).max().unwrap_or(Health::Done)

@@ -12,6 +12,7 @@ use contract::yaml;
 
 use crate::perform::{self, Performed};
 use crate::semaphore::{Record, Semaphores, Verdict, now, verdict};
+use crate::settings::OnChange;
 
 /// Runs modules on a machine. The run lock is held by the caller.
 pub struct Runner<'a> {
@@ -29,6 +30,11 @@ pub struct Runner<'a> {
     pub boot_id: &'a str,
     /// Whether code that was interrupted is run again.
     pub on_interrupt_rerun: bool,
+    /// What to do when what is done would be done from other inputs now.
+    pub on_change: OnChange,
+    /// Called when a stage's modules are over, before the disk is waited for and they are recorded
+    /// as done.
+    pub over: &'a mut dyn FnMut(),
     /// Told of every module when it is over.
     pub observer: &'a mut dyn FnMut(&ModuleReport),
 }
@@ -49,6 +55,7 @@ impl Runner<'_> {
                 modules.push(report);
             }
         }
+        (self.over)();
         self.write(deferred);
         StageReport {
             stage,
@@ -78,14 +85,18 @@ impl Runner<'_> {
             problems: Vec::new(),
         };
         let record = self.semaphores.due(name, entry.frequency, self.boot_id);
-        let skipped = match verdict(record, false, self.on_interrupt_rerun) {
+        let record = record.clone();
+        let skipped = match verdict(&record, false, self.on_interrupt_rerun) {
             _ if self.force => None,
-            Verdict::DoneBefore => Some("done before".to_owned()),
-            Verdict::FailedBefore => Some(failed_before(name)),
+            Verdict::DoneBefore => {
+                let changed = self.has_other_inputs(entry, &record);
+                (!self.runs_changed(entry, changed, &mut report)).then(done_before)
+            }
+            Verdict::FailedBefore => Some(Outcome::FailedBefore(run_again(name))),
             _ => None,
         };
-        if let Some(why) = skipped {
-            report.outcome = Outcome::Skipped(why);
+        if let Some(outcome) = skipped {
+            report.outcome = outcome;
         } else {
             // A bug costs one module, not the boot.
             let ran = catch_unwind(AssertUnwindSafe(|| {
@@ -124,13 +135,13 @@ impl Runner<'_> {
             report.steps.push(performed.report);
         }
         report.outcome = outcome(report);
-        if let Some(record) = self.closing(entry, report) {
+        if let Some(record) = self.closing(entry, &plan, report) {
             deferred.push((entry.frequency, entry.facts.name.to_owned(), record));
         }
     }
 
     /// The module's own record: none while something of it is still to do.
-    fn closing(&self, entry: &Entry, report: &ModuleReport) -> Option<Record> {
+    fn closing(&self, entry: &Entry, plan: &Plan, report: &ModuleReport) -> Option<Record> {
         let at = now();
         if report.outcome == Outcome::Failed {
             return Some(Record::Failed { at });
@@ -140,15 +151,62 @@ impl Runner<'_> {
             Outcome::Skipped(why) => why == DONE_BEFORE,
             _ => false,
         };
-        let digest = || {
-            let section = self.context.config.subset(entry.facts.keys);
-            self.semaphores
-                .digest(&[yaml::to_string(&section).as_bytes()])
-        };
         report.steps.iter().all(is_done).then(|| Record::Done {
             at,
-            digest: digest(),
+            digest: self.inputs(entry, Some(plan)),
         })
+    }
+
+    /// The digest of what a module is made from: its keys, or, of one that has none, the inputs of
+    /// its steps.
+    fn inputs(&self, entry: &Entry, plan: Option<&Plan>) -> Option<String> {
+        if !entry.facts.keys.is_empty() {
+            let section = self.context.config.subset(entry.facts.keys);
+            return self
+                .semaphores
+                .digest(&[yaml::to_string(&section).as_bytes()]);
+        }
+        let steps: Vec<&[u8]> = plan?
+            .steps
+            .iter()
+            .flat_map(|step| [step.name.as_bytes(), step.inputs.expose()])
+            .collect();
+        self.semaphores.digest(&steps)
+    }
+
+    /// Whether a module that is done for this instance would be done from other inputs now.
+    fn has_other_inputs(&self, entry: &Entry, record: &Record) -> bool {
+        let Record::Done {
+            digest: Some(before),
+            ..
+        } = record
+        else {
+            return false;
+        };
+        if self.on_change == OnChange::Ignore || entry.frequency == Frequency::Always {
+            return false;
+        }
+        let keyless = entry.facts.keys.is_empty();
+        let plan = || catch_unwind(AssertUnwindSafe(|| entry.plan(self.context))).ok();
+        let plan = if keyless { plan() } else { None };
+        self.inputs(entry, plan.as_ref())
+            .is_some_and(|now| now != *before)
+    }
+
+    /// Whether a module that is done runs again because its inputs are others; else that is told.
+    fn runs_changed(&self, entry: &Entry, changed: bool, report: &mut ModuleReport) -> bool {
+        if changed && self.on_change == OnChange::Report {
+            let name = entry.facts.name;
+            let message = format!(
+                "what `{name}` is made from has changed since it was done for this instance, and it is not done again"
+            );
+            let hint = format!(
+                "`firstlight run {name} --force` does it again; `firstlight: {{on_change: rerun}}` in the image always does"
+            );
+            let problem = Problem::notice(None, message).hint(hint);
+            report.problems.push(ProblemReport::from(&problem));
+        }
+        changed && self.on_change == OnChange::Rerun
     }
 
     fn idempotent(&mut self, entry: &Entry, step: &Step, deferred: &mut Deferred) -> Performed {
@@ -191,17 +249,21 @@ impl Runner<'_> {
         let (module, frequency) = (entry.facts.name, entry.frequency);
         let name = format!("{module}/{}", step.name);
         let record = self.semaphores.due(&name, frequency, self.boot_id).clone();
-        let verdict = match verdict(&record, true, self.on_interrupt_rerun) {
+        let other = |before: &Option<String>| {
+            self.on_change == OnChange::Rerun && before.is_some() && *before != self.digest(step)
+        };
+        let verdict = match (verdict(&record, true, self.on_interrupt_rerun), &record) {
             _ if self.force => Verdict::Run,
-            verdict => verdict,
+            (Verdict::DoneBefore, Record::Done { digest, .. }) if other(digest) => Verdict::Run,
+            (verdict, _) => verdict,
         };
         let again = format!("run it with `firstlight run {module} --force`");
         match verdict {
             Verdict::DoneBefore => {
-                return perform::left(step, Outcome::Skipped(DONE_BEFORE.to_owned()));
+                return perform::left(step, done_before());
             }
             Verdict::FailedBefore => {
-                return perform::left(step, Outcome::Skipped(failed_before(module)));
+                return perform::left(step, Outcome::FailedBefore(run_again(module)));
             }
             Verdict::WasInterrupted => {
                 if matches!(record, Record::Started { .. }) && !self.dry {
@@ -316,8 +378,12 @@ impl Runner<'_> {
 
 const DONE_BEFORE: &str = "done before";
 
-fn failed_before(module: &str) -> String {
-    format!("failed before; run it again with `firstlight run {module} --force`")
+fn done_before() -> Outcome {
+    Outcome::Skipped(DONE_BEFORE.to_owned())
+}
+
+fn run_again(module: &str) -> String {
+    format!("run it again with `firstlight run {module} --force`")
 }
 
 /// The worst that happened to a step, or else the most that happened.
@@ -332,6 +398,8 @@ fn outcome(report: &ModuleReport) -> Outcome {
         return Outcome::Failed;
     }
     let interrupted = all().find(|outcome| matches!(outcome, Outcome::Interrupted(_)));
+    let interrupted =
+        interrupted.or_else(|| all().find(|outcome| matches!(outcome, Outcome::FailedBefore(_))));
     let changed =
         || all().find(|outcome| matches!(outcome, Outcome::Changed | Outcome::WouldChange));
     let unchanged = || all().find(|outcome| matches!(outcome, Outcome::Unchanged));

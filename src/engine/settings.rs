@@ -9,12 +9,26 @@ use contract::yaml::Value;
 
 use crate::near::nearest;
 
+/// What to do when something that is done for this instance would be done from other inputs now:
+/// user data can be edited while an instance is stopped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnChange {
+    /// Nothing, in silence.
+    Ignore,
+    /// Say so.
+    #[default]
+    Report,
+    /// Do it again, scripts too.
+    Rerun,
+}
+
 /// How firstlight itself behaves on this image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     gate_budget: Duration,
     script_timeout: Option<Duration>,
     on_interrupt_rerun: bool,
+    on_change: OnChange,
     /// How launch parameters are read.
     pub parameters: Parameters,
 }
@@ -75,6 +89,7 @@ impl Default for Settings {
             gate_budget: Duration::from_mins(1),
             script_timeout: None,
             on_interrupt_rerun: false,
+            on_change: OnChange::Report,
             parameters: Parameters {
                 format: Format::Auto,
                 select: None,
@@ -113,8 +128,20 @@ impl Settings {
         self.on_interrupt_rerun
     }
 
+    /// What to do about edited user data. Default: say so.
+    #[must_use]
+    pub const fn on_change(&self) -> OnChange {
+        self.on_change
+    }
+
     fn read(&mut self, section: &Value, reader: &mut Reader) {
-        let known = ["gate_budget", "script_timeout", "user_data", "on_interrupt"];
+        let known = [
+            "gate_budget",
+            "script_timeout",
+            "user_data",
+            "on_change",
+            "on_interrupt",
+        ];
         for (key, value) in reader.pairs(section, "firstlight", &known) {
             match key {
                 "gate_budget" => match duration(value) {
@@ -126,6 +153,15 @@ impl Settings {
                     None => {
                         let wanted = "seconds such as `600s`, or `infinity`";
                         reader.wrong(value, "firstlight.script_timeout", wanted);
+                    }
+                },
+                "on_change" => match value.as_str() {
+                    Some("ignore") => self.on_change = OnChange::Ignore,
+                    Some("report") => self.on_change = OnChange::Report,
+                    Some("rerun") => self.on_change = OnChange::Rerun,
+                    _ => {
+                        let wanted = "`ignore`, `report` or `rerun`";
+                        reader.wrong(value, "firstlight.on_change", wanted);
                     }
                 },
                 "on_interrupt" => match value.as_str() {

@@ -41,6 +41,7 @@ impl Plan {
         let mut mode = Mode {
             dry: true,
             force: false,
+            over: &mut || {},
             observer: &mut |_, _| {},
         };
         for stage in Stage::ALL {

@@ -39,6 +39,7 @@ impl Run {
         let mut mode = Mode {
             dry: false,
             force: self.force,
+            over: &mut || {},
             observer: &mut |_, _| {},
         };
         let mut report = Report::new();

@@ -123,7 +123,7 @@ fn step_rows(stage: &str, module: &ModuleReport, step: &StepReport) -> Vec<Vec<S
 /// `skipped: done before`
 pub(crate) fn outcome_text(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Skipped(why) | Outcome::Interrupted(why) => {
+        Outcome::Skipped(why) | Outcome::FailedBefore(why) | Outcome::Interrupted(why) => {
             format!("{}: {why}", outcome_word(outcome))
         }
         other => outcome_word(other).to_owned(),

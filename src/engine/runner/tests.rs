@@ -4,6 +4,8 @@ use contract::config::Config;
 use contract::effect::{CommandSpec, Effect, Program};
 use contract::module::{Facts, Module, NoKeys, Wake};
 use contract::params::Params;
+use contract::report::{Health, Report};
+use contract::secret::Secret;
 use contract::testing::{FakeMachine, instance};
 
 use super::*;
@@ -67,6 +69,20 @@ impl Module for Panics {
 
 /// One boot of these modules on what earlier ones left.
 fn boot(machine: &FakeMachine, entries: &[Entry], force: bool, dry: bool) -> StageReport {
+    booted(machine, entries, force, dry, OnChange::Report)
+}
+
+fn boot_with(machine: &FakeMachine, entries: &[Entry], on_change: OnChange) -> StageReport {
+    booted(machine, entries, false, false, on_change)
+}
+
+fn booted(
+    machine: &FakeMachine,
+    entries: &[Entry],
+    force: bool,
+    dry: bool,
+    on_change: OnChange,
+) -> StageReport {
     let (instance, config, params) = (instance(), Config::default(), Params::default());
     let context = Context {
         instance: &instance,
@@ -85,6 +101,8 @@ fn boot(machine: &FakeMachine, entries: &[Entry], force: bool, dry: bool) -> Sta
         dry,
         boot_id: "boot",
         on_interrupt_rerun: false,
+        on_change,
+        over: &mut || machine.log.borrow_mut().push("over".to_owned()),
         observer: &mut |_| {},
     };
     runner.stage(Stage::Final, entries)
@@ -107,14 +125,14 @@ fn a_script_runs_between_a_durable_started_and_a_durable_done() {
     boot(&machine, &[Entry::of::<Scripts>()], false, false);
     let one = |name| ["settle", JOURNAL, name, "settle", JOURNAL];
     let mut want = [one("run one"), one("run two")].concat();
-    want.extend(["settle", JOURNAL]);
+    want.extend(["over", "settle", JOURNAL]);
     assert_eq!(taken(&machine), want);
     let again = boot(&machine, &[Entry::of::<Scripts>()], false, false);
     assert_eq!(
         again.modules[0].outcome,
         Outcome::Skipped("done before".into())
     );
-    assert!(taken(&machine).is_empty());
+    assert_eq!(taken(&machine), ["over"]);
 }
 
 #[test]
@@ -126,6 +144,7 @@ fn files_are_settled_before_they_are_recorded_with_one_append() {
         JOURNAL,
         "file /b (0644)",
         "run reload",
+        "over", // whoever waits for the stage does not wait for the disk
         "settle",
         JOURNAL,
     ];
@@ -176,8 +195,82 @@ fn a_failed_script_costs_itself_and_is_not_tried_again() {
     assert_eq!(report.modules[0].steps[1].outcome, Outcome::Changed);
     taken(&machine);
     let again = boot(&machine, &[Entry::of::<Scripts>()], false, false);
-    assert!(matches!(again.modules[0].outcome, Outcome::Skipped(_)));
-    assert!(taken(&machine).is_empty());
+    let command = "run it again with `firstlight run scripts --force`".to_owned();
+    assert_eq!(again.modules[0].outcome, Outcome::FailedBefore(command));
+    let mut report = Report::new();
+    report.stages.push(again);
+    assert_eq!(
+        report.health(),
+        Health::Degraded,
+        "what was asked for is still not done"
+    );
+    assert_eq!(taken(&machine), ["over"]);
+}
+
+#[test]
+fn edited_inputs_are_told_ignored_or_done_again_as_the_image_says() {
+    struct Edited;
+    impl Module for Edited {
+        const FACTS: Facts = facts("edited");
+        type Section = NoKeys;
+        fn plan(_: NoKeys, ctx: &Context<'_>) -> Plan {
+            let text = ctx.probe.read(Path::new("/edited")).unwrap().unwrap();
+            let step = |name: &str, inputs: Vec<u8>| {
+                let mut step = Step::new(name, [run(name)]);
+                step.inputs = Secret::new(inputs);
+                step
+            };
+            [step("same", b"same".to_vec()), step("edited", text)]
+                .into_iter()
+                .collect()
+        }
+    }
+    #[rustfmt::skip]
+    let table = [
+        // what the image says   told     run again
+        (OnChange::Ignore,       false,   false),
+        (OnChange::Report,       true,    false),
+        (OnChange::Rerun,        false,   true),
+    ];
+    for (on_change, told, again) in table {
+        let machine = FakeMachine::with(&[("/edited", "before"), (&format!("{DIR}/key"), "k")]);
+        let entries = [Entry::of::<Edited>()];
+        boot(&machine, &entries, false, false);
+        let same = boot_with(&machine, &entries, on_change);
+        assert!(
+            same.modules[0].problems.is_empty(),
+            "{on_change:?}: nothing was edited"
+        );
+        taken(&machine);
+        machine
+            .files
+            .borrow_mut()
+            .insert("/edited".into(), b"after".to_vec());
+        let report = boot_with(&machine, &entries, on_change);
+        let module = &report.modules[0];
+        assert_eq!(
+            !module.problems.is_empty(),
+            told,
+            "{on_change:?}: {module:?}"
+        );
+        let log = taken(&machine);
+        assert_eq!(
+            log.contains(&"run edited".to_owned()),
+            again,
+            "{on_change:?}: {log:?}"
+        );
+        assert!(
+            !log.contains(&"run same".to_owned()),
+            "{on_change:?}: {log:?}"
+        );
+        let mut whole = Report::new();
+        whole.stages.push(report);
+        assert_eq!(
+            whole.health(),
+            Health::Done,
+            "{on_change:?}: it is no fault"
+        );
+    }
 }
 
 #[test]
