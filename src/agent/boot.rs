@@ -87,7 +87,7 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
     session.learn_from_kernel(&found.metadata);
     let (known, found) = session.understand(datasource, found);
     session.store(&found)?;
-    let mut report = session.report(&known, &found.warnings);
+    let mut report = session.report(&known, &session::oddities(&found));
     report
         .problems
         .extend(failure.as_ref().map(ProblemReport::from));
@@ -116,6 +116,7 @@ fn nobody() -> anyhow::Result<Found> {
         user_data: contract::user_data::UserData::default(),
         vendor_data: None,
         warnings: Vec::new(),
+        errors: Vec::new(),
     })
 }
 

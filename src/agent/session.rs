@@ -102,6 +102,7 @@ impl Session {
     /// From now on the image says this.
     fn take(&mut self, image: Image) {
         let (settings, problems) = Settings::of(&image.config);
+        self.host.limit_code(settings.script_timeout());
         self.settings = settings;
         self.problems = problems;
         self.problems.extend(image.problems.iter().cloned());
@@ -197,6 +198,7 @@ impl Session {
             user_data,
             vendor_data,
             warnings: Vec::new(),
+            errors: Vec::new(),
         };
         Ok(Some(self.understand(datasource, found).0))
     }
@@ -210,6 +212,13 @@ impl Session {
 
     /// Makes the directory of the instance's state and keeps what its source gave.
     pub(crate) fn store(&self, found: &Found) -> anyhow::Result<Store> {
+        let id = &found.metadata.instance_id;
+        if let Some(earlier) = Store::current(&self.host).filter(|earlier| earlier != id)
+            && let Err(error) = Semaphores::compact(&self.host, &Store::dir_of(&earlier))
+        {
+            // It costs room, and nothing else.
+            tracing::warn!("{:#}", anyhow::Error::from(error));
+        }
         let key = system::random32().context("cannot read random bytes")?;
         let store = Store::open(&self.host, &found.metadata.instance_id, key)?;
         store.save_instance(
@@ -222,20 +231,16 @@ impl Session {
     }
 
     /// A new report, with the problems found so far.
-    pub(crate) fn report(&self, known: &Known, warnings: &[String]) -> Report {
+    pub(crate) fn report(&self, known: &Known, odd: &[Problem]) -> Report {
         let mut report = Report::new();
         report.instance_id = Some(known.metadata.instance_id.to_string());
         report.datasource = Some(known.datasource.clone());
         report.boot_id = system::boot_id(&self.host);
-        let odd = warnings
-            .iter()
-            .map(|warning| Problem::warning(None, warning.clone()));
-        let odd: Vec<Problem> = odd.collect();
         let all = self
             .problems
             .iter()
             .chain(&known.prepared.problems)
-            .chain(&odd);
+            .chain(odd);
         report.problems = all.map(ProblemReport::from).collect();
         report
     }
@@ -292,6 +297,15 @@ fn left_out(wanted: &[Entry]) -> Vec<Entry> {
     let is_wanted = |entry: &Entry| wanted.iter().any(|own| own.facts.name == entry.facts.name);
     let all = modules::TABLE.iter().copied();
     all.filter(|entry| !is_wanted(entry)).collect()
+}
+
+/// What was odd about what a data source gave.
+pub(crate) fn oddities(found: &Found) -> Vec<Problem> {
+    let warnings = found.warnings.iter().cloned();
+    let warnings = warnings.map(|warning| Problem::warning(None, warning));
+    let errors = found.errors.iter().cloned();
+    let errors = errors.map(|error| Problem::error(None, error));
+    warnings.chain(errors).collect()
 }
 
 /// How modules are run: for real or dry, again or only what is due.

@@ -54,6 +54,9 @@ pub struct Found {
     pub vendor_data: Option<UserData>,
     /// What was odd and could be got over: never secret.
     pub warnings: Vec<String>,
+    /// What could not be had and will be missed, such as the launch keys, and what to do: the
+    /// status is error. Never secret.
+    pub errors: Vec<String>,
 }
 
 /// Why a data source did not answer as it should.

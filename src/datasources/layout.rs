@@ -62,6 +62,7 @@ pub(crate) fn fetch(dir: &Path, files: &dyn Files, platform: &str) -> Result<Fou
         user_data,
         vendor_data,
         warnings,
+        errors: Vec::new(),
     })
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use contract::effect::{Effect, Mode};
 use contract::error::EffectError;
 use contract::machine::{Machine, Probe};
 use contract::module::Frequency;
@@ -252,6 +253,26 @@ impl Semaphores {
         Ok(())
     }
 
+    /// Rewrites the journals of this machine's life and of an instance, whose directory is `dir`,
+    /// with one line for each name; lines that nobody understands stay word for word. To be done
+    /// when another instance begins: nobody reads the old one's journal at a boot any more.
+    ///
+    /// # Errors
+    /// When a journal could not be read or written; each is whole, as it was or compacted.
+    pub fn compact(machine: &dyn Machine, dir: &Path) -> Result<(), StoreError> {
+        for path in [PathBuf::from(ONCE), dir.join("journal")] {
+            let Some(bytes) = crate::store::read(machine, &path)? else {
+                continue;
+            };
+            let compacted = compacted(&bytes);
+            if compacted.len() < bytes.len() {
+                let journal = Secret::new(compacted);
+                machine.apply(&Effect::secret_file(path, journal, Mode::PRIVATE))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Notes records of one frequency with one append.
     pub(crate) fn note(
         &mut self,
@@ -318,6 +339,36 @@ impl Semaphores {
         let bytes = mac.finalize().into_bytes();
         Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
+}
+
+/// The last line of each name, in the order of these lines, and all lines that are none of ours.
+fn compacted(journal: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> = journal
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .collect();
+    let name = |line: &&[u8]| {
+        let line: Line = serde_json::from_slice(line).ok()?;
+        (line.v == FORMAT).then_some((line.name, line.record))
+    };
+    let mut last = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        if let Some((name, _)) = name(line) {
+            last.insert(name, at);
+        }
+    }
+    let mut bytes = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let stays = match name(line) {
+            None => true,
+            Some((name, record)) => last.get(&name) == Some(&at) && record != Record::Absent,
+        };
+        if stays {
+            bytes.extend_from_slice(line);
+            bytes.push(b'\n');
+        }
+    }
+    bytes
 }
 
 /// Unix time in seconds.

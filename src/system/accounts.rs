@@ -37,7 +37,7 @@ pub(crate) fn user(host: &Host, spec: &UserSpec) -> Result<Change, EffectError> 
     let argv = useradd(spec, own_group);
     let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
     let ran = commands::tool(host, &argv)?;
-    if spec.lock_passwd && matches!(ran, Ran::Done { .. }) {
+    if spec.lock_passwd && matches!(ran, Ran::Done) {
         commands::tool(host, &["passwd", "-l", spec.name.as_str()])?;
     }
     Ok(change(ran))
@@ -93,7 +93,7 @@ fn has_group(host: &Host, name: &str) -> Result<bool, EffectError> {
 
 fn change(ran: Ran) -> Change {
     match ran {
-        Ran::Done { .. } => Change::MADE,
+        Ran::Done => Change::MADE,
         Ran::NotDone(why) => Change::NotDone(why),
     }
 }

@@ -19,6 +19,9 @@ use nix::unistd::{Gid, Pid, fchown};
 use crate::host::Host;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const SHELL: &str = "/bin/sh";
+/// As much of a script's first line as the kernel looks at (execve(2)).
+const LINE_LIMIT: usize = 255;
 /// Where the output of every child goes.
 const OUTPUT_LOG: &str = "/var/log/firstlight-output.log";
 /// Our own tools end long before; a hanging one must not hold the boot.
@@ -28,25 +31,67 @@ const ECHO_LIMIT: u64 = 1024 * 1024;
 
 /// How a command fared that did not fail.
 pub(crate) enum Ran {
-    /// It ended with exit code 0, after this time.
-    Done { took: Duration },
+    /// It ended with exit code 0.
+    Done,
     /// It could not be run here.
     NotDone(NotDone),
 }
 
 /// Runs somebody's code.
 pub(crate) fn run(host: &Host, spec: &CommandSpec) -> Result<Change, EffectError> {
+    if let Some(why) = why_not(host, host, spec)? {
+        return Ok(Change::NotDone(why));
+    }
     let argv = match &spec.program {
         Program::Argv(argv) => argv.clone(),
-        Program::Shell(line) => vec!["/bin/sh".into(), "-c".into(), line.clone()],
+        Program::Shell(line) => vec![SHELL.into(), "-c".into(), line.clone()],
         Program::Script(path) => vec![path.display().to_string()],
     };
-    let script = matches!(spec.program, Program::Script(_));
-    match spawn(host, &argv, script, &spec.label, &spec.env, spec.timeout)? {
-        Ran::Done { took } => Ok(Change::Made {
-            note: Some(format!("exit 0 in {:.1} s", took.as_secs_f64())),
-        }),
-        Ran::NotDone(why) => Ok(Change::NotDone(why)),
+    let timeout = spec.timeout.or(host.code_timeout);
+    let took = spawn(host, &argv, &spec.label, &spec.env, timeout)?;
+    Ok(Change::Made {
+        note: Some(format!("exit 0 in {:.1} s", took.as_secs_f64())),
+    })
+}
+
+/// Why code cannot be run here; `None` if it can. `probe` sees the machine as it would be by then:
+/// a dry run asks the same.
+pub(crate) fn why_not(
+    host: &Host,
+    probe: &dyn Probe,
+    spec: &CommandSpec,
+) -> Result<Option<NotDone>, EffectError> {
+    let start = |source: io::Error| EffectError::Start {
+        program: spec.label.clone(),
+        source,
+    };
+    let needed = match &spec.program {
+        Program::Argv(argv) => argv.first().cloned().into_iter().collect(),
+        Program::Shell(_) => vec![SHELL.to_owned()],
+        Program::Script(path) => {
+            let interpreter = interpreter(probe, path).map_err(start)?;
+            let path = path.display().to_string();
+            std::iter::once(path).chain(interpreter).collect()
+        }
+    };
+    if needed.is_empty() {
+        return Err(start(io::Error::other("the command is empty")));
+    }
+    Ok(elsewhere(host, probe, &needed))
+}
+
+/// Why these programs cannot be run below another root than `/`.
+fn elsewhere(host: &Host, probe: &dyn Probe, needed: &[String]) -> Option<NotDone> {
+    let missing = || needed.iter().any(|program| !find(probe, program));
+    (!host.is_live() && (!host.privileged || missing())).then_some(NotDone::NeedsLiveMachine)
+}
+
+/// Why a tool of the system cannot be run.
+pub(crate) fn no_tool(host: &Host, probe: &dyn Probe, name: &str) -> Option<NotDone> {
+    if host.privileged {
+        elsewhere(host, probe, &[name.to_owned()])
+    } else {
+        Some(NotDone::NeedsRoot)
     }
 }
 
@@ -54,17 +99,21 @@ pub(crate) fn run(host: &Host, spec: &CommandSpec) -> Result<Change, EffectError
 pub(crate) fn tool(host: &Host, argv: &[&str]) -> Result<Ran, EffectError> {
     let name = argv.first().copied().unwrap_or_default();
     let argv: Vec<String> = argv.iter().map(ToString::to_string).collect();
-    spawn(host, &argv, false, name, &[], Some(TOOL_TIMEOUT))
+    if let Some(why) = elsewhere(host, host, &[name.to_owned()]) {
+        return Ok(Ran::NotDone(why));
+    }
+    spawn(host, &argv, name, &[], Some(TOOL_TIMEOUT))?;
+    Ok(Ran::Done)
 }
 
+/// Starts a program and waits for its end; how long that took.
 fn spawn(
     host: &Host,
     argv: &[String],
-    script: bool,
     label: &str,
     env: &[(String, String)],
     timeout: Option<Duration>,
-) -> Result<Ran, EffectError> {
+) -> Result<Duration, EffectError> {
     let start = |source: io::Error| EffectError::Start {
         program: label.to_owned(),
         source,
@@ -72,17 +121,6 @@ fn spawn(
     let Some((program, arguments)) = argv.split_first() else {
         return Err(start(io::Error::other("the command is empty")));
     };
-    let interpreter = if script {
-        interpreter(host, Path::new(program)).map_err(start)?
-    } else {
-        None
-    };
-    if !host.is_live() {
-        let present = find(host, program) && interpreter.is_none_or(|at| find(host, &at));
-        if !host.privileged || !present {
-            return Ok(Ran::NotDone(NotDone::NeedsLiveMachine));
-        }
-    }
     let mut command = if host.is_live() {
         Command::new(program)
     } else {
@@ -116,29 +154,29 @@ fn spawn(
         echo(log, before);
     }
     ended(host, label, status, timeout)?;
-    Ok(Ran::Done { took })
+    Ok(took)
 }
 
 /// What a script names after `#!`, `None` for a program; anything else is no program at all.
 /// Without this check execvp(3) would give the file to /bin/sh, whatever it is.
-fn interpreter(host: &Host, path: &Path) -> io::Result<Option<String>> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
-    let mut head = Vec::new();
-    let file = File::from(host.root.open(path, flags, 0)?);
-    file.take(256).read_to_end(&mut head)?;
-    if head.starts_with(b"\x7fELF") {
+fn interpreter(probe: &dyn Probe, path: &Path) -> io::Result<Option<String>> {
+    let bytes = probe.read(path)?.ok_or(io::ErrorKind::NotFound)?;
+    if bytes.starts_with(b"\x7fELF") {
         return Ok(None);
     }
-    let Some(line) = head.strip_prefix(b"#!") else {
+    let Some(line) = bytes.strip_prefix(b"#!") else {
         return Err(Errno::ENOEXEC.into());
     };
-    let text = String::from_utf8_lossy(line);
-    let first = text.lines().next().unwrap_or_default();
+    let end = line
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(line.len());
+    let first = String::from_utf8_lossy(line.get(..end.min(LINE_LIMIT)).unwrap_or_default());
     Ok(first.split_ascii_whitespace().next().map(ToOwned::to_owned))
 }
 
-fn find(host: &Host, program: &str) -> bool {
-    let there = |path: &Path| host.root.open(path, OFlag::O_PATH, 0).is_ok();
+fn find(probe: &dyn Probe, program: &str) -> bool {
+    let there = |path: &Path| probe.kind(path).is_ok_and(|kind| kind.is_some());
     if program.contains('/') {
         return there(Path::new(program));
     }

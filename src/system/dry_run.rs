@@ -12,6 +12,7 @@ use contract::secret::REDACTED;
 use similar::TextDiff;
 
 use crate::authorized_keys;
+use crate::commands;
 use crate::host::Host;
 use crate::mirror;
 
@@ -179,6 +180,9 @@ impl<'a> DryRun<'a> {
                 if self.group(spec.name.as_str())?.is_some() {
                     return Ok(Change::AlreadySo);
                 }
+                if let Some(why) = commands::no_tool(self.host, self, "groupadd") {
+                    return Ok(Change::NotDone(why));
+                }
                 self.groups.borrow_mut().push(spec.name.to_string());
                 would(format!("{effect} would be made"))
             }
@@ -186,6 +190,9 @@ impl<'a> DryRun<'a> {
                 let name = spec.name.to_string();
                 if self.user(&name)?.is_some() {
                     return Ok(Change::AlreadySo);
+                }
+                if let Some(why) = commands::no_tool(self.host, self, "useradd") {
+                    return Ok(Change::NotDone(why));
                 }
                 let home = spec.homedir.clone();
                 let home = home.unwrap_or_else(|| PathBuf::from("/home").join(&name));
@@ -205,15 +212,14 @@ impl<'a> DryRun<'a> {
                 match (self.host.is_live(), now == name.as_str()) {
                     (false, _) => Change::NotDone(NotDone::NeedsLiveMachine),
                     (true, true) => Change::AlreadySo,
+                    (true, false) if !self.host.privileged => Change::NotDone(NotDone::NeedsRoot),
                     (true, false) => would(format!("{} -> {name}", now.display())),
                 }
             }
             Effect::Unit { .. } if !self.host.is_live() => {
                 Change::NotDone(NotDone::NeedsLiveMachine)
             }
-            Effect::Run(_) if !self.host.is_live() && !self.host.privileged => {
-                Change::NotDone(NotDone::NeedsLiveMachine)
-            }
+            Effect::Unit { .. } if !self.host.privileged => Change::NotDone(NotDone::NeedsRoot),
             Effect::Mirror(_) | Effect::Unit { .. } | Effect::Run(_) => {
                 would(format!("{effect}: would be done"))
             }
@@ -283,6 +289,11 @@ impl Machine for DryRun<'_> {
             let change = mirror::preview(self.host, self, spec)?;
             self.manifests.borrow_mut().insert(spec.manifest.clone());
             return Ok(change);
+        }
+        if let Effect::Run(spec) = effect
+            && let Some(why) = commands::why_not(self.host, self, spec)?
+        {
+            return Ok(Change::NotDone(why));
         }
         self.preview(effect).map_err(|source| EffectError::Read {
             path: effect.path().unwrap_or(Path::new("/")).to_owned(),

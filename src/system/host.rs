@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use contract::machine::{FileKind, Probe};
 use net::s3::S3;
@@ -24,6 +25,7 @@ pub struct Host {
     pub(crate) root: Root,
     pub(crate) privileged: bool,
     pub(crate) s3: S3,
+    pub(crate) code_timeout: Option<Duration>,
     /// One open directory for each file system that was written to, by device number.
     touched: Mutex<BTreeMap<u64, OwnedFd>>,
 }
@@ -38,6 +40,7 @@ impl Host {
             root: Root::new(root)?,
             privileged: geteuid().is_root(),
             s3: S3::new(None),
+            code_timeout: None,
             touched: Mutex::default(),
         })
     }
@@ -46,6 +49,11 @@ impl Host {
     /// be fetched.
     pub fn fetch_with(&mut self, s3: S3) {
         self.s3 = s3;
+    }
+
+    /// Ends somebody's code that takes longer, from now on; `None` lets it take as long as it takes.
+    pub fn limit_code(&mut self, timeout: Option<Duration>) {
+        self.code_timeout = timeout;
     }
 
     /// Whether it is the running machine.

@@ -42,6 +42,19 @@ impl RunLock {
     }
 }
 
+impl RunLock {
+    /// Whether somebody works on this machine right now. Takes nothing and makes nothing.
+    #[must_use]
+    pub fn is_held(host: &Host) -> bool {
+        let path = Path::new("/run/firstlight/lock");
+        let opened = host.root.open(path, OFlag::O_RDONLY | OFlag::O_NOFOLLOW, 0);
+        opened.is_ok_and(|fd| {
+            let held = File::from(fd).try_lock_shared();
+            matches!(held, Err(TryLockError::WouldBlock))
+        })
+    }
+}
+
 /// 32 random bytes of the kernel (random(4)).
 ///
 /// # Errors

@@ -39,7 +39,7 @@ pub(crate) fn unit(host: &Host, verb: UnitVerb, name: &str) -> Result<Change, Ef
     }
     let argv = ["systemctl", "--no-block", verb.as_str(), "--", name];
     match commands::tool(host, &argv)? {
-        Ran::Done { .. } => Ok(Change::MADE),
+        Ran::Done => Ok(Change::MADE),
         Ran::NotDone(why) => Ok(Change::NotDone(why)),
     }
 }

@@ -250,16 +250,62 @@ fn a_dry_run_changes_nothing_and_sees_what_it_would_have_changed() {
     );
     assert_eq!(dry.apply(&effect).unwrap(), Change::AlreadySo);
     assert_eq!(tree.text("etc/motd"), "old\n");
-    let group = GroupSpec {
-        name: "crew".parse().unwrap(),
-        system: false,
-    };
-    assert!(dry.apply(&Effect::Group(group)).unwrap().is_change());
-    assert!(dry.group("crew").unwrap().is_some());
     assert!(dry.apply(&keys(KEY, None)).unwrap().is_change());
     let secret = Secret::new(b"hunter2".to_vec());
     let shown = dry.apply(&Effect::secret_file("/k", secret, Mode::PRIVATE));
     assert!(!format!("{shown:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_dry_run_and_a_real_one_agree_on_what_cannot_be_done_here() {
+    let tree = Tree::with_me();
+    let host = tree.host();
+    let group = GroupSpec {
+        name: "crew".parse().unwrap(),
+        system: false,
+    };
+    let script = Effect::secret_file(
+        "/script",
+        Secret::new(b"#!/bin/sh\n".to_vec()),
+        Mode::PRIVATE_EXEC,
+    );
+    let effects = [
+        Effect::Group(group.clone()),
+        Effect::User(UserSpec::new("eve".parse().unwrap())),
+        Effect::Run(command(Program::Shell("true".into()))),
+        Effect::Run(command(Program::Argv(vec!["/bin/true".into()]))),
+        script,
+        Effect::Run(command(Program::Script("/script".into()))),
+    ];
+    let dry = DryRun::new(&host);
+    let foretold: Vec<Change> = effects
+        .iter()
+        .map(|effect| dry.apply(effect).unwrap())
+        .collect();
+    for (effect, foretold) in effects.iter().zip(foretold) {
+        match (host.apply(effect).unwrap(), foretold) {
+            (Change::NotDone(done), Change::NotDone(said)) => assert_eq!(done, said, "{effect}"),
+            (done, said) => assert!(
+                done.is_change() && said.is_change(),
+                "{effect}: {done:?}, {said:?}"
+            ),
+        }
+    }
+    if nix::unistd::geteuid().is_root() {
+        fs::create_dir_all(tree.at("usr/sbin")).unwrap();
+        fs::write(tree.at("usr/sbin/groupadd"), "").unwrap();
+        assert!(dry.apply(&Effect::Group(group)).unwrap().is_change());
+        assert!(dry.group("crew").unwrap().is_some());
+    }
+}
+
+#[test]
+fn code_that_sets_no_limit_has_the_one_of_the_image() {
+    let mut host = Host::new(Path::new("/")).unwrap();
+    host.limit_code(Some(Duration::from_millis(20)));
+    let error = host.apply(&Effect::Run(command(Program::Shell("sleep 60".into()))));
+    let error = error.unwrap_err().to_string();
+    assert_eq!(error, "`part-001` did not end within 0.02 s");
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Plan {
         let session = Session::look(target)?;
         let (datasource, found) = session.ask()?;
         let (known, found) = session.understand(datasource, found);
-        let mut report = session.report(&known, &found.warnings);
+        let mut report = session.report(&known, &session::oddities(&found));
         let mut semaphores = session.semaphores(&known)?;
         let machine = session::dry_run(&session);
         let wanted = |entry: &Entry| {

@@ -7,11 +7,12 @@ use std::time::Duration;
 use contract::module::Stage;
 use contract::report::{Health, Report};
 use engine::report_file;
+use engine::semaphore::Record;
 use serde_json::json;
 
-use super::{Format, table};
+use super::table;
 use crate::boot;
-use crate::session::{Session, Target};
+use crate::session::{self, Session, Target};
 
 /// Show how far the boot is and how it went.
 ///
@@ -24,7 +25,19 @@ pub(super) struct Status {
     wait: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: StatusFormat,
+}
+
+/// How the status is printed.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum StatusFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// For programs that would rather read YAML.
+    Yaml,
 }
 
 /// How often a waiting `status` looks: as often as cloud-init's does.
@@ -49,11 +62,12 @@ impl Status {
             (Some(report), _) => table::health_word(report.health()),
         };
         match self.format {
-            Format::Json => table::json(&json!({"status": word, "report": report}))?,
-            Format::Text => {
+            StatusFormat::Json => table::json(&json!({"status": word, "report": report}))?,
+            StatusFormat::Yaml => table::yaml(&json!({"status": word, "report": report}))?,
+            StatusFormat::Text => {
                 table::line(&format!("status: {word}"));
                 if let Some(report) = &report {
-                    details(report);
+                    details(report, &session);
                 }
             }
         }
@@ -80,7 +94,7 @@ fn is_over(report: &Report) -> bool {
     last.is_some_and(|stage| stage.finished.is_some())
 }
 
-fn details(report: &Report) {
+fn details(report: &Report, session: &Session) {
     let unknown = "unknown";
     table::line(&format!(
         "instance: {}",
@@ -108,5 +122,26 @@ fn details(report: &Report) {
         }
     }
     table::print(&rows);
+    running(session).iter().for_each(|line| table::line(line));
     table::problems(report);
+}
+
+/// What has been begun and has not ended, and how long it has been running: whoever holds the run
+/// lock is at it.
+fn running(session: &Session) -> Vec<String> {
+    let held = system::RunLock::is_held(&session.host);
+    let Some(known) = session.recall().ok().flatten().filter(|_| held) else {
+        return Vec::new();
+    };
+    let Ok(semaphores) = session.semaphores(&known) else {
+        return Vec::new();
+    };
+    let now = session::now();
+    let begun = semaphores.iter().filter_map(|(name, record)| match record {
+        Record::Started { at } => Some((name, Duration::from_secs(*at).as_secs_f64())),
+        _ => None,
+    });
+    begun
+        .map(|(name, at)| format!("running: {name}, for {:.0} s", (now - at).max(0.0)))
+        .collect()
 }

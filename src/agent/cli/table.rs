@@ -4,6 +4,7 @@
 use std::io::{self, Write as _};
 
 use contract::report::{Health, ModuleReport, Outcome, ProblemReport, Report, StepReport};
+use contract::yaml;
 use serde::Serialize;
 
 use crate::boot::outcome_word;
@@ -51,6 +52,19 @@ pub(crate) fn complain(text: &str) {
 /// When the value cannot be JSON.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// Prints YAML.
+///
+/// # Errors
+/// When the value cannot be YAML.
+pub(crate) fn yaml(value: &impl Serialize) -> anyhow::Result<()> {
+    // JSON is YAML that only has to be written otherwise.
+    let json = serde_json::to_string(value)?;
+    let document = yaml::parse(&json, "report", &yaml::Limits::default())
+        .map_err(|error| anyhow::anyhow!("{}", error.message))?;
+    print!("{}", yaml::to_string(&document.value));
     Ok(())
 }
 

@@ -94,11 +94,23 @@ pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
             fields::public_keys(&text, item, lines, &mut answers.warnings);
         }
     }
-    answers.warnings.append(&mut keys.warnings);
     // The others are for whoever asks with `query`.
     for item in ITEMS {
         answers.text(item);
     }
+    // Without them nobody may be able to log in, so it is not a mere warning.
+    let refused = answers
+        .refused
+        .iter()
+        .filter(|(item, _)| item == PUBLIC_KEYS);
+    let errors = refused.chain(&keys.refused).map(|(_, why)| {
+        format!("the launch keys could not be read, so they open nothing: {why} (when the service answers again: `firstlight boot --stage identity`, then `firstlight run ssh --force`)")
+    });
+    let errors: Vec<String> = errors.collect();
+    answers.refused.retain(|(item, _)| item != PUBLIC_KEYS);
+    let refused = answers.refused.into_iter().map(|(_, why)| why);
+    answers.warnings.extend(refused);
+    answers.warnings.append(&mut keys.warnings);
     answers.texts.remove(PUBLIC_KEYS);
     answers.texts.extend(keys.texts);
     metadata.rest = tree(&answers.texts, document);
@@ -107,6 +119,7 @@ pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
         user_data,
         vendor_data: None,
         warnings: answers.warnings,
+        errors,
     })
 }
 
@@ -120,6 +133,8 @@ struct Answers {
     bytes: HashMap<String, super::Answer>,
     texts: HashMap<String, String>,
     warnings: Vec<String>,
+    /// Items that the service did not give, and why.
+    refused: Vec<(String, String)>,
 }
 
 impl Answers {
@@ -134,6 +149,7 @@ impl Answers {
             bytes,
             texts: HashMap::new(),
             warnings: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -186,7 +202,7 @@ impl Answers {
                 }
             },
             Err(error) => {
-                self.warnings.push(chain(&error));
+                self.refused.push((item.to_owned(), chain(&error)));
                 None
             }
         }

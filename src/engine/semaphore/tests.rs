@@ -102,3 +102,46 @@ fn what_is_done_at_every_boot_is_due_in_another_boot() {
     assert_eq!(all.due("hosts", Frequency::Always, "one"), &done);
     assert_eq!(all.due("hosts", Frequency::Always, "two"), &Record::Absent);
 }
+
+#[test]
+fn a_compacted_journal_means_the_same_and_keeps_what_nobody_understands() {
+    let line = |name: &str, is: &str| {
+        format!("{{\"v\":1,\"name\":\"{name}\",\"boot\":\"b\",\"is\":\"{is}\",\"at\":1}}\n")
+    };
+    let forgotten = "{\"v\":1,\"name\":\"gone\",\"boot\":\"b\",\"is\":\"absent\"}\n";
+    let other = "{\"v\":9,\"what\":\"of a later version\"}\n";
+    let text = [
+        &line("a", "started"),
+        other,
+        &line("b", "started"),
+        &line("gone", "done"),
+        &line("a", "done"),
+        forgotten,
+        "torn {\"v\"",
+    ]
+    .concat();
+    let dir = Path::new("/var/lib/firstlight/instances/i-1");
+    let machine = FakeMachine::with(&[("/var/lib/firstlight/instances/i-1/journal", &text)]);
+    let names = |machine: &FakeMachine| {
+        let all = Semaphores::load(machine, dir).unwrap();
+        let all: Vec<String> = all
+            .iter()
+            .map(|(name, record)| format!("{name} {record}"))
+            .collect();
+        all
+    };
+    let before = names(&machine);
+    Semaphores::compact(&machine, dir).unwrap();
+    assert_eq!(names(&machine), before);
+    let now = machine
+        .text("/var/lib/firstlight/instances/i-1/journal")
+        .unwrap();
+    let wanted = [
+        other,
+        &line("b", "started"),
+        &line("a", "done"),
+        "torn {\"v\"\n",
+    ]
+    .concat();
+    assert_eq!(now, wanted);
+}

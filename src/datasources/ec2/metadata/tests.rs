@@ -176,3 +176,30 @@ fn an_item_that_cannot_be_had_costs_itself_alone() {
     );
     assert_eq!(found.metadata.partition.as_deref(), Some("aws"));
 }
+
+#[test]
+fn launch_keys_that_cannot_be_had_are_an_error_for_they_open_the_door() {
+    for broken in [
+        "meta-data/public-keys/",
+        "meta-data/public-keys/0/openssh-key",
+    ] {
+        let service = Fake {
+            broken,
+            ..instance()
+        };
+        let found = read(&service).unwrap();
+        assert!(found.warnings.is_empty(), "{broken}: {:?}", found.warnings);
+        let [error] = found.errors.as_slice() else {
+            panic!("{broken}: {:?}", found.errors);
+        };
+        for says in ["launch keys", broken, "firstlight run ssh --force"] {
+            assert!(error.contains(says), "{error}");
+        }
+    }
+    let none = read(&without(&["meta-data/public-keys/"])).unwrap();
+    assert!(
+        none.errors.is_empty(),
+        "launched without a key: {:?}",
+        none.errors
+    );
+}
