@@ -64,7 +64,7 @@ pub(crate) fn yaml(value: &impl Serialize) -> anyhow::Result<()> {
     let json = serde_json::to_string(value)?;
     let document = yaml::parse(&json, "report", &yaml::Limits::default())
         .map_err(|error| anyhow::anyhow!("{}", error.message))?;
-    print!("{}", yaml::to_string(&document.value));
+    bytes(yaml::to_string(&document.value).as_bytes());
     Ok(())
 }
 
