@@ -10,7 +10,7 @@ use how::How;
 
 use contract::place::Place;
 use contract::plan::Problem;
-use contract::yaml::Mapping;
+use contract::yaml::{Kind, Mapping};
 
 /// Why a configuration cannot be merged into the earlier ones; it is left out whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +42,35 @@ impl MergeError {
 /// # Errors
 /// When `lower` cannot be merged; `base` is as it was then.
 pub(crate) fn below(base: &mut Mapping, mut lower: Mapping) -> Result<Vec<Problem>, MergeError> {
-    let how = How::take(&mut lower, None, "")?.unwrap_or_else(How::of_sources);
+    let said = How::take(&mut lower, None, "")?;
+    let mut odd = match &said {
+        Some(_) => Vec::new(),
+        None => given_way(base, &lower),
+    };
+    let how = said.unwrap_or_else(How::of_sources);
     merge(&how, base, lower)?;
-    Ok(how.odd)
+    odd.extend(how.odd);
+    Ok(odd)
+}
+
+/// The keys of a higher source whose value gives way to a lower one's, which nobody expects.
+fn given_way(higher: &Mapping, lower: &Mapping) -> Vec<Problem> {
+    let mappings = lower.iter().filter(|(_, below)| below.as_map().is_some());
+    let pairs = mappings.filter_map(|(key, below)| {
+        let name = key.as_str()?;
+        let above = higher.get(name)?;
+        let gives_way = matches!(above.kind, Kind::List(_) | Kind::String(_));
+        gives_way.then_some((name, above, below))
+    });
+    let told = pairs.map(|(name, above, below)| {
+        let found = above.kind.name();
+        let message = format!(
+            "`{name}`: {found} gives way to the mapping at {}, as with cloud-init",
+            below.place
+        );
+        Problem::notice(Some(above.place.clone()), message).hint("write a mapping here too")
+    });
+    told.collect()
 }
 
 /// The parts of one user data so far, as one configuration.

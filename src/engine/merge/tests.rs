@@ -213,6 +213,15 @@ fn between_sources_the_higher_one_wins_key_by_key() {
     }
 }
 
+#[test]
+fn a_value_that_gives_way_to_a_lower_one_is_told() {
+    let mut config = mapping("output: to a file\nntp: []\nmounts: []");
+    let odd = below(&mut config, mapping("output: {all: x}\nmounts: [x]")).unwrap();
+    let text: Vec<String> = odd.iter().map(ToString::to_string).collect();
+    let want = "test:1:9: `output`: a string gives way to the mapping at test:1:9, as with cloud-init (write a mapping here too)";
+    assert_eq!(text, [want]);
+}
+
 /// YAML documents of a few keys, of every kind of value.
 fn document() -> impl Strategy<Value = Mapping> {
     let key = || prop_oneof![Just("a"), Just("b"), Just("c"), Just("d")];
