@@ -247,14 +247,18 @@ impl Session {
                     });
                 }
                 Err(Failure::Session) => {
-                    renewed = true;
                     match new_token(&self.client, &self.endpoint, self.patience).await {
                         Ok(token) => {
+                            renewed = true;
                             *lock(&self.token) = token;
                             continue;
                         }
                         Err(Failure::Final(error)) => return Err(error),
-                        Err(_) => None,
+                        Err(Failure::Session) => None,
+                        Err(Failure::Again(why, pause)) => {
+                            last = why;
+                            pause
+                        }
                     }
                 }
                 Err(Failure::Again(why, pause)) => {
@@ -262,13 +266,17 @@ impl Session {
                     pause
                 }
             };
-            if !rest(turn, pause, self.deadline).await {
-                break;
+            if turn + 1 < TRIES && !rest(turn, pause, self.deadline).await {
+                return Err(ImdsError::Deadline {
+                    seconds: self.budget.as_secs(),
+                    last: format!("{item}: {last}"),
+                });
             }
         }
-        Err(ImdsError::Deadline {
-            seconds: self.budget.as_secs(),
-            last: format!("{item}: {last}"),
+        Err(ImdsError::Tries {
+            item: item.to_owned(),
+            tries: TRIES,
+            last,
         })
     }
 

@@ -36,10 +36,10 @@ impl Service for Network {
 fn failure(error: ImdsError, item: &str) -> SourceError {
     match error {
         ImdsError::Disabled => SourceError::Disabled,
-        ImdsError::Deadline { seconds, .. } => SourceError::Deadline {
+        ImdsError::Deadline { seconds, last } => SourceError::Deadline {
             what: "the instance metadata service",
             seconds,
-            source: Box::new(error),
+            source: last.into(),
         },
         other => SourceError::Fetch {
             item: item.to_owned(),

@@ -20,6 +20,16 @@ pub enum ImdsError {
         /// What went wrong last.
         last: String,
     },
+    /// One item was asked for as often as it may be.
+    #[error("{item}: no answer in {tries} tries; at last {last}")]
+    Tries {
+        /// The item asked for.
+        item: String,
+        /// How often.
+        tries: u32,
+        /// What went wrong last.
+        last: String,
+    },
     /// It answered with a status that ends the matter.
     #[error("{item} was answered with status {status}")]
     Status {

@@ -67,14 +67,24 @@ fn what_the_service_does_decides_what_the_client_says() {
             other
         }
     }
+    /// The session has ended, and the first that asks for another one has to come again.
+    fn busy_session(path: &str, turn: usize) -> String {
+        match (path == "/latest/api/token", turn) {
+            (true, 1) => status(503),
+            (false, 0 | 1) => status(401),
+            _ => token_or(path, ok("i-1")),
+        }
+    }
     type Case = (&'static str, fn(&str, usize) -> String, &'static str);
     #[rustfmt::skip]
-    let table: [Case; 10] = [
+    let table: [Case; 12] = [
         ("an item",                  |path, _| token_or(path, ok("i-1")),                                       "Ok i-1"),
         ("no such item",             |path, _| token_or(path, status(404)),                                     "Ok none"),
         ("a session that ended",     |path, n| token_or(path, if n == 0 { status(401) } else { ok("i-1") }),    "Ok i-1"),
         ("a session that never is",  |path, _| token_or(path, status(401)),                                     "status 401"),
         ("throttled once",           |path, n| token_or(path, if n == 0 { status(503) } else { ok("i-1") }),    "Ok i-1"),
+        ("throttled for ever",       |path, _| token_or(path, status(503)),                                     "meta-data/instance-id: no answer in 6 tries; at last status 503"),
+        ("ended, and then busy",     busy_session,                                                              "Ok i-1"),
         ("switched off",             |_, _| status(403),                                                        "IMDS is disabled"),
         ("redirected",               |path, _| token_or(path, status(302)),                                     "status 302"),
         ("cut off once",             |path, n| token_or(path, if n == 0 { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ni".into() } else { ok("i-1") }), "Ok i-1"),
