@@ -6,6 +6,7 @@ mod support;
 use std::time::Duration;
 
 use lab::{Imds, Mood, Setup};
+use serde_json::json;
 use support::cloud::{INSTANCE, Machine, instance};
 
 const REPLICAS: &str = "replicate-every=1min | replicate-every=5min | replicate-every=10min";
@@ -108,7 +109,7 @@ fn user_data_arrives_as_it_was_given_whatever_bytes_it_has() {
     ];
     for (bytes, name, says) in table {
         let mut tree = instance("0", "");
-        tree["user-data"] = serde_json::json!({"(base64)": bytes});
+        tree["user-data"] = json!({"(base64)": bytes});
         let imds = Imds::start(tree, Mood::Fair);
         let machine = Machine::new(&imds.urls(), SETTINGS);
         let apply = machine.firstlight(&["apply"]);
@@ -137,4 +138,37 @@ fn the_whole_tree_is_shown_when_asked_for_though_its_lists_are_not_true() {
     assert!(!query.stdout.contains("SecretAccessKey"), "{query:?}");
     let keys = |asked: &lab::Asked| asked.path.contains("security-credentials/");
     assert!(!imds.asked().iter().any(keys), "credentials were asked for");
+}
+
+#[test]
+fn an_item_that_is_broken_is_named_and_the_machine_still_becomes_the_instance() {
+    #[rustfmt::skip]
+    let table = [
+        // item                   what it is
+        ("ami-launch-index",      json!("first")),
+        ("local-hostname",        json!("not a name!")),
+        ("local-ipv4",            json!("172.16.34.430")),
+        ("placement",             json!({"region": {"(base64)": "/////w=="}})),
+        ("reservation-id",        json!("r".repeat(70_000))),
+    ];
+    for (item, value) in table {
+        let mut tree = instance("0", "");
+        tree["meta-data"][item] = value;
+        let imds = Imds::start(tree, Mood::Fair);
+        let machine = Machine::new(&imds.urls(), SETTINGS);
+        let apply = machine.firstlight(&["apply"]);
+        assert_eq!(apply.code, 0, "{item}: {apply:?}");
+        let says = format!("meta-data/{item}");
+        let mut warnings = apply
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("warning: "));
+        assert!(
+            warnings.any(|line| line.contains(&says)),
+            "{item}: {apply:?}"
+        );
+        assert_eq!(machine.instance_id(), INSTANCE, "{item}");
+        let keys = machine.text("root/.ssh/authorized_keys");
+        assert!(keys.contains("ssh-rsa "), "{item}: {keys}");
+    }
 }
