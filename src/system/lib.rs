@@ -17,6 +17,17 @@ mod staged;
 #[cfg(test)]
 mod tests;
 
+/// Pure functions of this crate that are fed with arbitrary bytes, see `fuzz/`.
+#[doc(hidden)]
+pub mod fuzzing {
+    use contract::effect::AuthorizedKeysSpec;
+
+    /// The bytes of an authorized_keys file with the keys in it.
+    pub fn merge_authorized_keys(old: &[u8], spec: &AuthorizedKeysSpec) -> Vec<u8> {
+        crate::authorized_keys::merge(old, spec)
+    }
+}
+
 pub use dry_run::DryRun;
 pub use host::Host;
 pub use lock::{RunLock, boot_id, random32, remove_state};

@@ -1,0 +1,53 @@
+//! User data as bytes, from its decoding to what every module plans.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use contract::module::Context;
+use contract::testing::FakeMachine;
+use contract::user_data::UserData;
+use engine::settings::Settings;
+
+use super::support;
+
+/// Everything that an image may switch on for its user data.
+const IMAGE: &str = "firstlight: {user_data: {parameters: {format: auto, \
+                     select_by_launch_index: {delimiter: '|', first_index: 1}}}}\n\
+                     content: [{source: 'file:///{{ params.bucket }}', dest: '/srv/{{ role }}'}]\n\
+                     vendor_data: {enabled: true}\n";
+
+pub(super) fn run(data: &[u8]) {
+    // What comes after the first byte is as it is, zipped, or in base64.
+    let Some((how, data)) = data.split_first() else {
+        return;
+    };
+    let bytes = match how {
+        b'z' => support::gzip(data),
+        b'b' => STANDARD.encode(data).into_bytes(),
+        b'B' => STANDARD.encode(support::gzip(data)).into_bytes(),
+        _ => data.to_vec(),
+    };
+    let instance = support::instance();
+    let machine = FakeMachine::with(&[("/etc/firstlight/config.yaml", IMAGE)]);
+    let image = engine::image::load(&machine);
+    let (settings, _) = Settings::of(&image.config);
+    let data = UserData::new(bytes);
+    let vendor = (*how == b'v').then_some(&data);
+    let prepared = engine::prepare(&image, &settings, &instance, &data, vendor);
+    let (entries, _) =
+        engine::module_list::wanted(modules::TABLE, modules::CLOUD_INIT, &prepared.config);
+    let context = Context {
+        instance: &instance,
+        config: &prepared.config,
+        params: &prepared.params,
+        scripts: &prepared.scripts,
+        instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
+        probe: &machine,
+    };
+    for entry in entries {
+        support::shown(&entry.plan(&context));
+    }
+    support::problems(&prepared.problems);
+    let _ = engine::report_file::instance_files(&instance, &prepared.params);
+}
