@@ -1,7 +1,11 @@
 //! Commands as configuration writes them: a line for the shell, or a list of words.
 
 use contract::effect::Program;
+use contract::schema::Shape;
 use contract::yaml::Value;
+
+/// What a command may be.
+pub(crate) const SHAPE: Shape = Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Scalar)]);
 
 /// What to say of anything else.
 pub(crate) const EXPECTED: &str = "expected a command line, or a list of words";

@@ -10,12 +10,71 @@ use contract::instance::InstanceMetadata;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::place::Place;
 use contract::plan::{Plan, Problem, Step};
+use contract::schema::{Key, Shape};
 use contract::yaml::{Each, Placed, Value};
 use serde::Deserialize;
 
 use crate::command;
 
-const KEYS: &[&str] = &["content"];
+const KEYS: &[Key] = &[Key::new(
+    "content",
+    Shape::List(&Shape::Strict(ENTRY)),
+    "directories that hold what a bucket or another directory holds",
+)];
+
+const ENTRY: &[Key] = &[
+    Key::new(
+        "source",
+        Shape::Text,
+        "`s3://BUCKET/PREFIX` or `file:///DIRECTORY`",
+    )
+    .required(),
+    Key::new(
+        "dest",
+        Shape::Text,
+        "an absolute path, a directory of its own",
+    )
+    .required(),
+    Key::new("owner", Shape::Text, "`USER` or `USER:GROUP`").or("root"),
+    Key::new("delete", Shape::Bool, "remove what the source has not").or("false"),
+    Key::new(
+        "switch",
+        Shape::Word(&["in-place", "atomic"]),
+        "file by file, or all at once",
+    )
+    .or("in-place"),
+    Key::new(
+        "keep",
+        Shape::Integer(0, 4_294_967_295),
+        "how many earlier releases an atomic switch keeps",
+    )
+    .or("3"),
+    Key::new(
+        "adopt",
+        Shape::Bool,
+        "take over a destination that holds files of somebody else",
+    )
+    .or("false"),
+    Key::new(
+        "verify",
+        Shape::Word(&["sha256", "none"]),
+        "what each file must match: its line in `SHA256SUMS`, or what S3 keeps of it",
+    )
+    .or("none"),
+    Key::new(
+        "endpoint",
+        Shape::Text,
+        "`https://HOST` of a store that speaks S3 and is not AWS",
+    ),
+    Key::new("region", Shape::Text, "where to ask first"),
+    Key::new("anonymous", Shape::Bool, "ask without credentials").or("false"),
+    Key::new("refresh", Shape::Scalar, "not done by this version"),
+    Key::new(
+        "on_change",
+        Shape::List(&command::SHAPE),
+        "commands to run when something changed",
+    ),
+];
 
 /// Fetches what can be fetched before the final stage.
 pub(crate) struct Content;
@@ -300,9 +359,14 @@ fn command_of(command: &Value) -> Result<Effect, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use contract::testing::{FakeMachine, Setting};
+    use contract::testing::{FakeMachine, Setting, assert_described};
 
     use super::*;
+
+    #[test]
+    fn the_schema_has_the_fields_that_are_read() {
+        assert_described::<Entry>(ENTRY);
+    }
 
     #[test]
     fn an_entry_becomes_a_mirror_with_its_commands() {

@@ -2,10 +2,35 @@
 
 use contract::machine::Probe;
 use contract::name::UserName;
+use contract::schema::{Key, Shape};
 use contract::yaml::Value;
 use serde::Deserialize;
 
 use crate::distribution;
+
+/// The key that says who is made, for everybody who reads it.
+pub(crate) const USERS: Key = Key::new(
+    "users",
+    Shape::OneOf(&[
+        Shape::Text,
+        Shape::List(&Shape::OneOf(&[
+            Shape::Text,
+            Shape::List(&Shape::Text),
+            Shape::Named(&Shape::Any),
+        ])),
+        Shape::Named(&Shape::Any),
+    ]),
+    "the accounts to make; `default` among them is the image's own user",
+)
+.or("[default]");
+
+/// The key that describes the default user.
+pub(crate) const SYSTEM_INFO: Key = Key::new(
+    "system_info",
+    // What else cloud-init keeps there is about its own ways.
+    Shape::Named(&Shape::Any),
+    "what the image says of itself, its default user above all",
+);
 
 /// `system_info:` of the image's configuration, as far as it is about the default user.
 #[derive(Debug, Default, Deserialize)]

@@ -7,13 +7,49 @@
 use contract::effect::{CommandSpec, Effect, UnitVerb};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
+use contract::schema::{Key, Shape};
 use contract::yaml::{Each, Placed, Text, Value};
 use serde::Deserialize;
 
 use crate::command;
 
 const ROLE_ENV: &str = "/run/firstlight/role.env";
-const KEYS: &[&str] = &["election"];
+
+const KEYS: &[Key] = &[Key::new(
+    "election",
+    Shape::Strict(WANTED),
+    "the role of this instance among those of its launch",
+)];
+
+const WANTED: &[Key] = &[
+    Key::new(
+        "group",
+        Shape::Scalar,
+        "what the launch is called; by default its reservation",
+    ),
+    Key::new(
+        "by",
+        Shape::Word(&["launch-index"]),
+        "what decides: index 0 leads, the others follow",
+    )
+    .or("launch-index"),
+    Key::new("lease", Shape::Text, "not done by this version"),
+    Key::new("leader", Shape::Strict(ROLE), "what the leader does"),
+    Key::new("follower", Shape::Strict(ROLE), "what the others do"),
+];
+
+const ROLE: &[Key] = &[
+    Key::new(
+        "units",
+        Shape::List(&Shape::Text),
+        "units to start at every boot",
+    ),
+    Key::new(
+        "run",
+        Shape::List(&command::SHAPE),
+        "commands to run once for an instance",
+    ),
+];
 
 /// Writes the role down.
 pub(crate) struct Election;
@@ -217,7 +253,7 @@ fn is_unit(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use contract::testing::Setting;
+    use contract::testing::{Setting, assert_described};
 
     use super::*;
 
@@ -225,6 +261,12 @@ mod tests {
         let mut setting = Setting::default();
         setting.instance.launch_index = index.map(|text| text.parse().unwrap());
         setting
+    }
+
+    #[test]
+    fn the_schema_has_the_fields_that_are_read() {
+        assert_described::<Wanted>(WANTED);
+        assert_described::<Role>(ROLE);
     }
 
     #[test]

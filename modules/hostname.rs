@@ -10,6 +10,7 @@ use contract::effect::Effect;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::name::Hostname;
 use contract::plan::{Plan, Problem, Step};
+use contract::schema::{Key, Shape};
 use contract::yaml::{Placed, Text};
 use serde::Deserialize;
 
@@ -20,12 +21,30 @@ const ETC_HOSTNAME: &str = "/etc/hostname";
 /// What firstlight wrote to /etc/hostname last: another text there is an admin's.
 const PREVIOUS: &str = "/var/lib/firstlight/previous-hostname";
 
-const KEYS: &[&str] = &[
-    "hostname",
-    "fqdn",
-    "prefer_fqdn_over_hostname",
-    "preserve_hostname",
-    "create_hostname_file",
+const KEYS: &[Key] = &[
+    Key::new(
+        "hostname",
+        Shape::Scalar,
+        "the machine's name; with a dot in it, the full one",
+    ),
+    Key::new("fqdn", Shape::Scalar, "the machine's full name"),
+    Key::new(
+        "prefer_fqdn_over_hostname",
+        Shape::Bool,
+        "whether the full name is the host name; by default with Red Hat's family",
+    ),
+    Key::new(
+        "preserve_hostname",
+        Shape::Bool,
+        "leave the machine's name alone",
+    )
+    .or("false"),
+    Key::new(
+        "create_hostname_file",
+        Shape::Bool,
+        "make /etc/hostname if it is not there",
+    )
+    .or("true"),
 ];
 
 /// The keys that say what this machine is called.

@@ -5,12 +5,20 @@ use std::path::Path;
 use contract::effect::Effect;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
+use contract::schema::{Key, Shape};
 use contract::yaml::{Kind, Placed, Value};
 use serde::Deserialize;
 
 use crate::hostname::{Names, Wanted};
 
 const ETC_HOSTS: &str = "/etc/hosts";
+
+const KEYS: &[Key] = &[Key::new(
+    "manage_etc_hosts",
+    Shape::OneOf(&[Shape::Bool, Shape::Word(&["localhost", "template"])]),
+    "`true` writes all of /etc/hosts at every boot, `localhost` the machine's own line",
+)
+.or("false")];
 
 /// Keeps the machine's own names in /etc/hosts when it is asked to.
 pub(crate) struct UpdateEtcHosts;
@@ -28,7 +36,7 @@ impl Module for UpdateEtcHosts {
         stage: Stage::Identity,
         frequency: Frequency::Always,
         wake: Wake::OnKeys,
-        keys: &["manage_etc_hosts"],
+        keys: KEYS,
     };
     type Section = Section;
 

@@ -53,6 +53,29 @@ mod tests {
     }
 
     #[test]
+    fn each_module_describes_the_keys_that_its_section_reads() {
+        for entry in TABLE {
+            let sorted = |names: &[&'static str]| {
+                let mut names = names.to_vec();
+                names.sort_unstable();
+                names
+            };
+            let described = sorted(&entry.facts.key_names());
+            assert_eq!(described, sorted((entry.reads)()), "{}", entry.facts.name);
+        }
+    }
+
+    #[test]
+    fn a_key_that_several_modules_read_is_described_once() {
+        let keys = || TABLE.iter().flat_map(|entry| entry.facts.keys);
+        for key in keys() {
+            for other in keys().filter(|other| other.name == key.name) {
+                assert_eq!(other.summary, key.summary, "{}", key.name);
+            }
+        }
+    }
+
+    #[test]
     fn names_are_unique_and_stages_follow_each_other() {
         for pair in TABLE.windows(2) {
             assert!(

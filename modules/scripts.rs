@@ -10,11 +10,20 @@ use std::path::PathBuf;
 use contract::effect::{CommandSpec, Effect, Mode, Program};
 use contract::module::{Context, Facts, Frequency, Module, NoKeys, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
+use contract::schema::{Key, Shape};
 use contract::secret::Secret;
 use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
+use crate::command;
+
 const RUNCMD: &str = "runcmd";
+
+const KEYS: &[Key] = &[Key::new(
+    RUNCMD,
+    Shape::List(&command::SHAPE),
+    "commands, run in order as one script of /bin/sh, once for an instance",
+)];
 
 /// Writes runcmd's script.
 pub(crate) struct Runcmd;
@@ -35,7 +44,7 @@ impl Module for Runcmd {
         stage: Stage::Config,
         frequency: Frequency::Instance,
         wake: Wake::OnKeys,
-        keys: &[RUNCMD],
+        keys: KEYS,
     };
     type Section = Section;
 

@@ -6,10 +6,37 @@ use contract::effect::{AuthorizedKeysSpec, Effect};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::name::{AuthorizedKey, BadName, UserName};
 use contract::plan::{Plan, Problem, Step};
+use contract::schema::{Key, Shape};
 use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
 use crate::default_user::{self, SystemInfo};
+
+const KEYS: &[Key] = &[
+    Key::new(
+        "ssh_authorized_keys",
+        Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]),
+        "public keys that may log in as the default user",
+    ),
+    Key::new(
+        "disable_root",
+        Shape::Switch,
+        "let root's keys do nothing but name the user to log in as",
+    )
+    .or("true"),
+    Key::new(
+        "disable_root_opts",
+        Shape::Scalar,
+        "the options of root's keys then; `$USER` is the user to log in as",
+    ),
+    Key::new(
+        "allow_public_ssh_keys",
+        Shape::Switch,
+        "whether the launch's keys may log in",
+    )
+    .or("true"),
+    default_user::USERS,
+];
 
 /// Authorizes the keys.
 pub(crate) struct Ssh;
@@ -37,13 +64,7 @@ impl Module for Ssh {
         stage: Stage::Identity,
         frequency: Frequency::Instance,
         wake: Wake::Always,
-        keys: &[
-            "ssh_authorized_keys",
-            "disable_root",
-            "disable_root_opts",
-            "allow_public_ssh_keys",
-            "users",
-        ],
+        keys: KEYS,
     };
     type Section = Section;
 

@@ -31,7 +31,7 @@ impl Module for UsersGroups {
         stage: Stage::Identity,
         frequency: Frequency::Instance,
         wake: Wake::Always,
-        keys: &["users", "system_info"],
+        keys: &[default_user::USERS, default_user::SYSTEM_INFO],
     };
     type Section = Section;
 

@@ -19,6 +19,7 @@ pub mod params;
 pub mod place;
 pub mod plan;
 pub mod report;
+pub mod schema;
 pub mod secret;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -9,6 +9,7 @@ use crate::instance::InstanceMetadata;
 use crate::machine::Probe;
 use crate::params::Params;
 use crate::plan::Plan;
+use crate::schema::Key;
 use crate::user_data::Part;
 
 /// A stretch of the boot.
@@ -90,8 +91,16 @@ pub struct Facts {
     pub frequency: Frequency,
     /// Whether it runs when none of its keys is given.
     pub wake: Wake,
-    /// The top-level keys that it reads.
-    pub keys: &'static [&'static str],
+    /// The top-level keys that it reads. Where two modules read the same key, it is described once.
+    pub keys: &'static [Key],
+}
+
+impl Facts {
+    /// The names of its keys, old spellings among them.
+    #[must_use]
+    pub fn key_names(&self) -> Vec<&'static str> {
+        self.keys.iter().flat_map(Key::names).collect()
+    }
 }
 
 /// What a module may know.
@@ -136,6 +145,9 @@ pub struct Entry {
     /// How often: `facts.frequency`, unless the configuration's module lists say otherwise.
     pub frequency: Frequency,
     plan: fn(&Context<'_>) -> Plan,
+    /// The top-level keys that its section reads.
+    #[cfg(any(test, feature = "testing"))]
+    pub reads: fn() -> &'static [&'static str],
 }
 
 impl Entry {
@@ -147,6 +159,8 @@ impl Entry {
             stage: M::FACTS.stage,
             frequency: M::FACTS.frequency,
             plan: plan::<M>,
+            #[cfg(any(test, feature = "testing"))]
+            reads: crate::testing::fields::<M::Section>,
         }
     }
 
@@ -161,13 +175,16 @@ impl Entry {
     pub fn is_awake(&self, config: &Config) -> bool {
         match self.facts.wake {
             Wake::Always => true,
-            Wake::OnKeys => self.facts.keys.iter().any(|key| config.get(key).is_some()),
+            Wake::OnKeys => {
+                let mut names = self.facts.keys.iter().flat_map(Key::names);
+                names.any(|name| config.get(name).is_some())
+            }
         }
     }
 }
 
 fn plan<M: Module>(ctx: &Context<'_>) -> Plan {
-    match ctx.config.section::<M::Section>(M::FACTS.keys) {
+    match ctx.config.section::<M::Section>(&M::FACTS.key_names()) {
         Ok(section) => M::plan(section, ctx),
         Err(problems) => Plan {
             steps: Vec::new(),

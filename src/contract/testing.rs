@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
+
 use crate::config::Config;
 use crate::effect::{Content, Effect, FileSpec, Target};
 use crate::error::EffectError;
@@ -14,6 +16,7 @@ use crate::module::{Context, Entry, Module};
 use crate::name::InstanceId;
 use crate::params::Params;
 use crate::plan::Plan;
+use crate::schema::Key;
 use crate::user_data::Part;
 use crate::yaml;
 
@@ -151,6 +154,56 @@ pub fn config(text: &str) -> Config {
         Ok(yaml::Kind::Map(root)) => Config::new(root),
         Ok(yaml::Kind::Null) => Config::default(),
         other => panic!("not a mapping: {other:?}"),
+    }
+}
+
+/// The fields that a derived `T` reads, aliases among them; none if it is no struct.
+#[must_use]
+pub fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
+    let mut found: &'static [&'static str] = &[];
+    // It has nothing to give: it is only asked.
+    let _ = T::deserialize(Asked(&mut found));
+    found
+}
+
+/// Checks that a schema describes exactly the fields that a derived `T` reads.
+///
+/// # Panics
+/// When it does not: that is the test.
+pub fn assert_described<T: DeserializeOwned>(schema: &[Key]) {
+    let sorted = |names: &mut dyn Iterator<Item = &'static str>| {
+        let mut names: Vec<&str> = names.collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(
+        sorted(&mut schema.iter().flat_map(Key::names)),
+        sorted(&mut fields::<T>().iter().copied())
+    );
+}
+
+struct Asked<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for Asked<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = fields;
+        Err(Self::Error::custom("only asked"))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom("only asked"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }
 

@@ -161,7 +161,7 @@ impl Runner<'_> {
     /// its steps.
     fn inputs(&self, entry: &Entry, plan: Option<&Plan>) -> Option<String> {
         if !entry.facts.keys.is_empty() {
-            let section = self.context.config.subset(entry.facts.keys);
+            let section = self.context.config.subset(&entry.facts.key_names());
             return self
                 .semaphores
                 .digest(&[yaml::to_string(&section).as_bytes()]);

@@ -34,7 +34,7 @@ impl Modules {
                             "summary": entry.facts.summary,
                             "stage": entry.stage,
                             "frequency": frequency,
-                            "keys": entry.facts.keys,
+                            "keys": entry.facts.key_names(),
                         })
                     })
                     .collect();
@@ -44,7 +44,7 @@ impl Modules {
                 let mut rows = vec![table::row(["MODULE", "STAGE", "FREQUENCY", "KEYS", "WHAT"])];
                 rows.extend(all.map(|(entry, frequency)| {
                     let (facts, stage) = (entry.facts, entry.stage.as_str());
-                    let keys = facts.keys.join(" ");
+                    let keys = facts.key_names().join(" ");
                     table::row([facts.name, stage, frequency, &keys, facts.summary])
                 }));
                 table::print(&rows);
