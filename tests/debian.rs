@@ -110,6 +110,77 @@ fn a_generic_image_becomes_a_particular_machine_once_for_each_instance() {
     assert_eq!(id.text.trim(), "i-0bbbbbbbbbbbbbbb2");
 }
 
+#[test]
+fn what_a_power_cut_ended_is_not_begun_twice_and_what_can_be_repeated_is() {
+    let Some(debian) = lab::program(DEBIAN) else {
+        return;
+    };
+    // The agent is killed outright: once between a change and what follows it, once in a script.
+    let machine = Machine::new(
+        &debian,
+        r#"
+users: []
+content:
+  - source: file:///srv/origin
+    dest: /srv/licenses
+    on_change: ["echo followed >> /var/lib/followed; test -e /var/lib/again || { touch /var/lib/again; kill -9 $PPID; sleep 60; }"]
+"#,
+    );
+    fs::create_dir_all(machine.path("srv/origin")).unwrap();
+    fs::write(machine.path("srv/origin/GPL"), "free\n").unwrap();
+    let seed = machine.path("seed");
+    fs::create_dir(&seed).unwrap();
+    fs::write(
+        seed.join("meta-data"),
+        "instance-id: i-1\nlocal-hostname: one\n",
+    )
+    .unwrap();
+    let script = "Content-Type: multipart/mixed; boundary=x\nMIME-Version: 1.0\n\n\
+        --x\nContent-Type: text/x-shellscript\n\n#!/bin/sh\necho ran >> /var/lib/first\nkill -9 $PPID\nsleep 60\n\
+        --x\nContent-Type: text/x-shellscript\n\n#!/bin/sh\necho ran >> /var/lib/second\n--x--\n";
+    fs::write(seed.join("user-data"), script).unwrap();
+    let seed = seed.to_str().unwrap().to_owned();
+    let boot = || machine.run(&["--seed", &seed, "boot"]);
+
+    assert_eq!(
+        boot().code,
+        -1,
+        "the command that follows content kills the agent"
+    );
+    assert_eq!(machine.lines("var/lib/followed"), 1);
+    assert_eq!(boot().code, -1, "the script kills the agent");
+    assert_eq!(
+        machine.lines("var/lib/followed"),
+        2,
+        "what follows a change was lost"
+    );
+    assert_eq!(machine.lines("var/lib/first"), 1);
+
+    for _ in 0..2 {
+        let answer = boot();
+        assert_eq!(answer.code, 0, "{answer:?}");
+        let status = machine.run(&["status"]);
+        assert_eq!(status.code, 2, "{status:?}");
+        for says in [
+            "begun and did not end",
+            "firstlight run scripts_user --force",
+        ] {
+            assert!(status.text.contains(says), "{says}: {status:?}");
+        }
+        assert_eq!(
+            machine.lines("var/lib/first"),
+            1,
+            "a script was begun twice"
+        );
+        assert!(
+            !machine.path("var/lib/second").exists(),
+            "a script ran after one that was cut off"
+        );
+    }
+    assert_eq!(machine.text("srv/licenses/GPL"), "free\n");
+    assert_eq!(machine.lines("var/lib/followed"), 2);
+}
+
 /// What is baked once into the image, for every customer of it.
 fn image(imds: &Imds, s3: &S3) -> String {
     format!(

@@ -20,6 +20,13 @@ pub(super) fn list(host: &Host, probe: &dyn Probe, top: &Path) -> Result<Vec<Ite
     let mut items = Vec::new();
     for path in files(probe, top)? {
         let at = top.join(&path);
+        if probe.kind(&at).map_err(|e| cannot_read(&at, e))? != Some(FileKind::File) {
+            let reason = "it is neither a file nor a directory, and content holds nothing else";
+            return Err(EffectError::Refused {
+                path: at,
+                reason: reason.to_owned(),
+            });
+        }
         let tag = match staged::sha256_of(host, &at) {
             Ok(tag) => tag,
             // In a dry run: a file that an earlier effect would have written.

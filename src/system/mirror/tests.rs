@@ -233,6 +233,18 @@ fn a_file_that_does_not_match_its_checksum_stays_out() {
 }
 
 #[test]
+fn a_link_in_the_origin_is_refused_by_name() {
+    let scene = Scene::new("origin-link");
+    symlink("/etc/shadow", scene.root.join("origin/link")).unwrap();
+    let fault = scene.fault();
+    assert!(
+        fault.contains("/origin/link: it is neither a file nor a directory"),
+        "{fault}"
+    );
+    assert!(!scene.root.join("srv/www/index.html").exists());
+}
+
+#[test]
 fn an_origin_that_is_not_there_removes_nothing() {
     let mut scene = Scene::new("gone");
     scene.apply().unwrap();
