@@ -43,17 +43,17 @@ fn a_passing_trouble_costs_time_and_nothing_else() {
 fn a_service_that_is_none_is_named_as_such_changes_nothing_and_is_asked_again_next_time() {
     #[rustfmt::skip]
     let table = [
-        // mood                what is said                          requests at most
-        (Mood::Disabled,       "modify-instance-metadata-options",      1),
-        (Mood::NoSessions,     "the session token was answered with status 404", 1),
-        (Mood::Redirects,      "302",                                  17),
-        (Mood::WebPage,        "instance-id cannot be used",           17),
-        (Mood::Huge,           "user-data is larger than 64 KiB",      17),
-        (Mood::Forgetful(0),   "401",                                  50),
-        (Mood::CutsShort,      "the answer was cut short",            100),
-        (Mood::Resets(99),     "reset",                               100),
-        (Mood::Slow,           "the request took longer than",        100),
-        (Mood::Throttles(99),  "status 503",                          100),
+        // mood              what is said                                             requests at most
+        (Mood::Disabled,      "modify-instance-metadata-options",                        1),
+        (Mood::NoSessions,    "Ec2: the session token was answered with status 404",     1),
+        (Mood::Redirects,     "Ec2: user-data was answered with status 302",            17),
+        (Mood::WebPage,       "instance-id cannot be used",                             17),
+        (Mood::Huge,          "Ec2: user-data is larger than 64 KiB",                   17),
+        (Mood::Forgetful(0),  "Ec2: user-data was answered with status 401",            50),
+        (Mood::CutsShort,     "the answer was cut short",                              100),
+        (Mood::Resets(99),    "reset",                                                 100),
+        (Mood::Slow,          "the request took longer than",                          100),
+        (Mood::Throttles(99), "status 503",                                            100),
     ];
     for (mood, says, most) in table {
         let imds = Imds::start(instance("0", ""), mood);

@@ -41,6 +41,14 @@ fn failure(error: ImdsError, item: &str) -> SourceError {
             seconds,
             source: last.into(),
         },
+        ImdsError::TooLarge { item } => SourceError::Answer {
+            item,
+            reason: "is larger than 64 KiB".to_owned(),
+        },
+        ImdsError::Status { item, status } => SourceError::Answer {
+            item,
+            reason: format!("was answered with status {status}"),
+        },
         other => SourceError::Fetch {
             item: item.to_owned(),
             source: Box::new(other),
