@@ -341,6 +341,9 @@ pub(crate) fn run_stage(
     // never booted one instance may follow another within one boot.
     let boot_id = system::boot_id(&session.host).unwrap_or_default();
     let boot_id = format!("{boot_id}/{}", known.metadata.instance_id);
+    // What is wrong with it is one of the problems of the user data.
+    let (output, _) = engine::output::of(&known.prepared.config, stage);
+    session.host.redirect(output);
     let entries = known.modules.iter().copied().filter(wanted);
     let entries: Vec<Entry> = entries.collect();
     let observer = &mut *mode.observer;

@@ -15,6 +15,7 @@ pub mod instance;
 pub mod machine;
 pub mod module;
 pub mod name;
+pub mod output;
 pub mod params;
 pub mod place;
 pub mod plan;

@@ -11,6 +11,7 @@ pub mod kernel;
 mod merge;
 pub mod module_list;
 mod near;
+pub mod output;
 mod perform;
 mod prepare;
 pub mod report_file;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::image::Image;
 use crate::settings::Settings;
 use crate::user_data::params::Selected;
-use crate::{environment, merge, template, user_data, vendor};
+use crate::{environment, merge, output, template, user_data, vendor};
 
 /// Everything that a boot is planned from.
 #[derive(Debug, Clone, Default)]
@@ -95,6 +95,8 @@ pub fn prepare(
     let (_, odd) = environment::parameters(&prepared.params);
     prepared.problems.extend(odd);
     prepared.config = template::render(root, metadata, &prepared.params);
+    let odd = output::problems(&prepared.config);
+    prepared.problems.extend(odd);
     prepared
 }
 

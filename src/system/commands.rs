@@ -1,9 +1,8 @@
 //! The one place that starts processes.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,24 +10,17 @@ use contract::effect::{CommandSpec, Program};
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::{Gid, Pid, fchown};
+use nix::unistd::Pid;
 
 use crate::host::Host;
+use crate::output;
+use crate::program::{PATH, SHELL, elsewhere, inside};
 
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const SHELL: &str = "/bin/sh";
 /// As much of a script's first line as the kernel looks at (execve(2)).
 const LINE_LIMIT: usize = 255;
-/// Where the output of every child goes.
-const OUTPUT_LOG: &str = "/var/log/firstlight-output.log";
 /// Our own tools end long before; a hanging one must not hold the boot.
 const TOOL_TIMEOUT: Duration = Duration::from_secs(120);
-/// What is passed on of one child's output.
-const ECHO_LIMIT: u64 = 1024 * 1024;
-
 /// How a command fared that did not fail.
 pub(crate) enum Ran {
     /// It ended with exit code 0.
@@ -80,12 +72,6 @@ pub(crate) fn why_not(
     Ok(elsewhere(host, probe, &needed))
 }
 
-/// Why these programs cannot be run below another root than `/`.
-fn elsewhere(host: &Host, probe: &dyn Probe, needed: &[String]) -> Option<NotDone> {
-    let missing = || needed.iter().any(|program| !find(probe, program));
-    (!host.is_live() && (!host.privileged || missing())).then_some(NotDone::NeedsLiveMachine)
-}
-
 /// Why a tool of the system cannot be run.
 pub(crate) fn no_tool(host: &Host, probe: &dyn Probe, name: &str) -> Option<NotDone> {
     if host.privileged {
@@ -121,13 +107,7 @@ fn spawn(
     let Some((program, arguments)) = argv.split_first() else {
         return Err(start(io::Error::other("the command is empty")));
     };
-    let mut command = if host.is_live() {
-        Command::new(program)
-    } else {
-        let mut chroot = Command::new("chroot");
-        chroot.arg(host.root()).arg(program);
-        chroot
-    };
+    let mut command = inside(host, program);
     command.args(arguments).env_clear().env("PATH", PATH);
     if let Some(language) = std::env::var_os("LANG") {
         command.env("LANG", language);
@@ -137,21 +117,14 @@ fn spawn(
         .current_dir("/")
         .stdin(Stdio::null())
         .process_group(0);
-    // The file itself, not a pipe to us: a daemon that a script leaves behind outlives us.
-    let mut log = output_log(host)
-        .inspect_err(|error| tracing::warn!("cannot open {OUTPUT_LOG}: {error}"))
-        .ok();
-    let before = log.as_mut().and_then(|log| log.seek(SeekFrom::End(0)).ok());
-    for out in [Command::stdout::<Stdio>, Command::stderr::<Stdio>] {
-        let to = log.as_ref().and_then(|log| log.try_clone().ok());
-        out(&mut command, to.map_or_else(Stdio::null, Stdio::from));
-    }
+    let streams = output::streams(host);
+    command.stdout(streams.out()).stderr(streams.err());
     let begun = Instant::now();
     let mut child = command.spawn().map_err(start)?;
     let status = wait(&mut child, timeout).map_err(start)?;
     let took = begun.elapsed();
-    if let (Some(log), Some(before), true) = (log, before, host.is_live()) {
-        echo(log, before);
+    if host.is_live() {
+        streams.echo();
     }
     ended(host, label, status, timeout)?;
     Ok(took)
@@ -173,32 +146,6 @@ fn interpreter(probe: &dyn Probe, path: &Path) -> io::Result<Option<String>> {
         .unwrap_or(line.len());
     let first = String::from_utf8_lossy(line.get(..end.min(LINE_LIMIT)).unwrap_or_default());
     Ok(first.split_ascii_whitespace().next().map(ToOwned::to_owned))
-}
-
-fn find(probe: &dyn Probe, program: &str) -> bool {
-    let there = |path: &Path| probe.kind(path).is_ok_and(|kind| kind.is_some());
-    if program.contains('/') {
-        return there(Path::new(program));
-    }
-    PATH.split(':')
-        .any(|dir| there(&PathBuf::from(dir).join(program)))
-}
-
-fn output_log(host: &Host) -> io::Result<File> {
-    let path = Path::new(OUTPUT_LOG);
-    host.root.directory(Path::new("/var/log"), true)?;
-    let fresh = host.stat(path)?.is_none();
-    let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
-    let file = File::from(host.root.open(path, flags, 0o600)?);
-    if fresh {
-        if host.privileged
-            && let Some(adm) = host.group("adm")?
-        {
-            fchown(&file, None, Some(Gid::from_raw(adm)))?;
-        }
-        fchmod(&file, Mode::from_bits_truncate(0o640))?;
-    }
-    Ok(file)
 }
 
 /// `None`: it did not end in time, and its process group was killed.
@@ -225,16 +172,6 @@ fn wait(child: &mut Child, timeout: Option<Duration>) -> io::Result<Option<ExitS
     }
     child.wait()?;
     Ok(None)
-}
-
-/// Passes on to our own output what a child wrote.
-fn echo(mut log: File, from: u64) {
-    if log.seek(SeekFrom::Start(from)).is_ok() {
-        let mut out = io::stdout().lock();
-        // The log has it all; a closed terminal is no fault of the command.
-        let _ = io::copy(&mut log.take(ECHO_LIMIT), &mut out);
-        let _ = out.flush();
-    }
 }
 
 fn ended(

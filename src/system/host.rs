@@ -5,16 +5,18 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::machine::{FileKind, Probe};
+use contract::output::Output;
 use net::s3::S3;
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::unistd::{geteuid, syncfs};
 
+use crate::redirection::Redirection;
 use crate::root::{Root, stat};
 
 const READ_LIMIT: u64 = 16 * 1024 * 1024;
@@ -26,6 +28,7 @@ pub struct Host {
     pub(crate) privileged: bool,
     pub(crate) s3: S3,
     pub(crate) code_timeout: Option<Duration>,
+    output: Mutex<Redirection>,
     /// One open directory for each file system that was written to, by device number.
     touched: Mutex<BTreeMap<u64, OwnedFd>>,
 }
@@ -41,6 +44,7 @@ impl Host {
             privileged: geteuid().is_root(),
             s3: S3::new(None),
             code_timeout: None,
+            output: Mutex::default(),
             touched: Mutex::default(),
         })
     }
@@ -54,6 +58,15 @@ impl Host {
     /// Ends somebody's code that takes longer, from now on; `None` lets it take as long as it takes.
     pub fn limit_code(&mut self, timeout: Option<Duration>) {
         self.code_timeout = timeout;
+    }
+
+    /// Lets the output of children go there, from now on.
+    pub fn redirect(&self, output: Output) {
+        *self.output() = Redirection::to(output);
+    }
+
+    pub(crate) fn output(&self) -> MutexGuard<'_, Redirection> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it is the running machine.

@@ -11,6 +11,7 @@ use contract::effect::{
 };
 use contract::error::EffectError;
 use contract::machine::{Change, FileKind, Machine, NotDone, Probe};
+use contract::output::{Output, Stream};
 use contract::secret::Secret;
 
 use crate::{DryRun, Host, RunLock, boot_id, random32, remove_state};
@@ -323,4 +324,44 @@ fn state_is_appended_to_locked_and_removed() {
     assert!(remove_state(&host).unwrap().is_empty());
     assert_eq!(boot_id(&host), None);
     assert_ne!(random32().unwrap(), random32().unwrap());
+}
+
+#[test]
+fn output_goes_where_the_stage_says_and_is_readable_by_administrators_alone() {
+    let tree = Tree::new();
+    let host = Host::new(Path::new("/")).unwrap();
+    let say = |words: &str| {
+        host.apply(&Effect::Run(command(Program::Shell(words.into()))))
+            .unwrap()
+    };
+    let at = |name: &str| tree.at(name);
+    fs::write(at("replaced"), "old\n").unwrap();
+    host.redirect(Output {
+        out: Stream::Replace(at("replaced")),
+        err: Some(Stream::Append(at("errors"))),
+    });
+    say("echo one; echo bad >&2");
+    say("echo two");
+    assert_eq!(tree.text("replaced"), "one\ntwo\n", "it is emptied once");
+    assert_eq!(tree.text("errors"), "bad\n");
+    let mode = fs::metadata(at("errors")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o640);
+
+    let piped = at("piped");
+    host.redirect(Output {
+        out: Stream::Pipe(format!(
+            "sed s/^/saw:/ > {}; echo end > {}",
+            piped.display(),
+            at("end").display()
+        )),
+        err: None,
+    });
+    say("echo one; echo two >&2");
+    // Another stage: the pipe is closed, and its command comes to its end.
+    host.redirect(Output::default());
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while !at("end").exists() && std::time::Instant::now() < end {
+        std::thread::yield_now();
+    }
+    assert_eq!(tree.text("piped"), "saw:one\nsaw:two\n");
 }

@@ -1,0 +1,164 @@
+//! Where the output of children goes.
+//!
+//! A stream is a file itself, not a pipe to us: a daemon that a script leaves behind outlives us.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Stdio;
+
+use contract::machine::Probe;
+use contract::output::Stream;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::{Gid, fchown};
+
+use crate::host::Host;
+use crate::program::{PATH, SHELL, elsewhere, inside};
+use crate::redirection::Opened;
+
+/// Where output goes if nobody says otherwise.
+const OUTPUT_LOG: &str = "/var/log/firstlight-output.log";
+/// What is passed on of one child's output.
+const ECHO_LIMIT: u64 = 1024 * 1024;
+
+/// The streams of one child.
+pub(crate) struct Streams {
+    log: Option<File>,
+    before: Option<u64>,
+    out: Option<OwnedFd>,
+    err: Option<OwnedFd>,
+}
+
+/// The streams for the next child. What cannot be opened is told, and the log takes its place.
+pub(crate) fn streams(host: &Host) -> Streams {
+    let mut redirection = host.output();
+    let wanted = redirection.wanted.clone();
+    let (out, err) = redirection.opened.get_or_insert_with(|| {
+        let out = open(host, &wanted.out);
+        let err = match &wanted.err {
+            None => again(&out),
+            Some(err) => open(host, err),
+        };
+        (out, err)
+    });
+    let mut log = log(host)
+        .inspect_err(|error| tracing::warn!("cannot open {OUTPUT_LOG}: {error}"))
+        .ok();
+    let before = log.as_mut().and_then(|log| log.seek(SeekFrom::End(0)).ok());
+    let given = |stream: &Opened| match stream {
+        Opened::Given(fd) => fd.try_clone().ok(),
+        Opened::Log => None,
+    };
+    Streams {
+        before,
+        out: given(out),
+        err: given(err),
+        log,
+    }
+}
+
+impl Streams {
+    pub(crate) fn out(&self) -> Stdio {
+        self.stdio(self.out.as_ref())
+    }
+
+    pub(crate) fn err(&self) -> Stdio {
+        self.stdio(self.err.as_ref())
+    }
+
+    fn stdio(&self, given: Option<&OwnedFd>) -> Stdio {
+        let given = given.and_then(|fd| fd.try_clone().ok()).map(Stdio::from);
+        let log = || self.log.as_ref()?.try_clone().ok().map(Stdio::from);
+        given.or_else(log).unwrap_or_else(Stdio::null)
+    }
+
+    /// Passes on to our own output what the child wrote to the log.
+    pub(crate) fn echo(self) {
+        let (Some(mut log), Some(before)) = (self.log, self.before) else {
+            return;
+        };
+        if log.seek(SeekFrom::Start(before)).is_ok() {
+            let mut out = io::stdout().lock();
+            // The log has it all; a closed terminal is no fault of the command.
+            let _ = io::copy(&mut log.take(ECHO_LIMIT), &mut out);
+            let _ = out.flush();
+        }
+    }
+}
+
+fn again(stream: &Opened) -> Opened {
+    match stream {
+        Opened::Given(fd) => fd.try_clone().map_or(Opened::Log, Opened::Given),
+        Opened::Log => Opened::Log,
+    }
+}
+
+fn open(host: &Host, stream: &Stream) -> Opened {
+    let opened = match stream {
+        Stream::Log => return Opened::Log,
+        Stream::Append(path) => file(host, path, OFlag::O_APPEND),
+        Stream::Replace(path) => file(host, path, OFlag::O_TRUNC),
+        Stream::Pipe(line) => pipe(host, line),
+    };
+    match opened {
+        Ok(fd) => Opened::Given(fd),
+        Err(error) => {
+            tracing::warn!("output goes to {OUTPUT_LOG}: {stream:?} cannot be opened: {error}");
+            Opened::Log
+        }
+    }
+}
+
+/// Source of the mode: cloud-init, `cloudinit/util.py` (umask 037).
+fn file(host: &Host, path: &Path, how: OFlag) -> io::Result<OwnedFd> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | how;
+    if let Some(parent) = path.parent() {
+        host.root.directory(parent, true)?;
+    }
+    let fresh = host.stat(path)?.is_none();
+    let fd = host.root.open(path, flags, 0o600)?;
+    if fresh {
+        dress(host, &fd)?;
+    }
+    Ok(fd)
+}
+
+/// The standard input of a command of the shell, which lives as long as somebody writes to it.
+fn pipe(host: &Host, line: &str) -> io::Result<OwnedFd> {
+    if elsewhere(host, host, &[SHELL.to_owned()]).is_some() {
+        return Err(io::Error::other("needs the live machine"));
+    }
+    let mut command = inside(host, SHELL);
+    command.args(["-c", line]).env_clear().env("PATH", PATH);
+    command.current_dir("/").process_group(0);
+    let mut child = command.stdin(Stdio::piped()).spawn()?;
+    let stdin = child.stdin.take();
+    stdin
+        .map(OwnedFd::from)
+        .ok_or(io::ErrorKind::BrokenPipe.into())
+}
+
+fn log(host: &Host) -> io::Result<File> {
+    let path = Path::new(OUTPUT_LOG);
+    host.root.directory(Path::new("/var/log"), true)?;
+    let fresh = host.stat(path)?.is_none();
+    let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+    let fd = host.root.open(path, flags, 0o600)?;
+    if fresh {
+        dress(host, &fd)?;
+    }
+    Ok(File::from(fd))
+}
+
+/// Output may be read by administrators, and by nobody else.
+fn dress(host: &Host, fd: &OwnedFd) -> io::Result<()> {
+    if host.privileged
+        && let Some(adm) = host.group("adm")?
+    {
+        fchown(fd, None, Some(Gid::from_raw(adm)))?;
+    }
+    Ok(fchmod(fd, Mode::from_bits_truncate(0o640))?)
+}

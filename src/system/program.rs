@@ -1,0 +1,36 @@
+//! Programs of the machine: where they are looked for, and how they are started below a root.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use contract::machine::{NotDone, Probe};
+
+use crate::host::Host;
+
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const SHELL: &str = "/bin/sh";
+
+/// A command on the machine: below another root than `/` by chroot(8).
+pub(crate) fn inside(host: &Host, program: &str) -> Command {
+    if host.is_live() {
+        return Command::new(program);
+    }
+    let mut chroot = Command::new("chroot");
+    chroot.arg(host.root()).arg(program);
+    chroot
+}
+
+/// Why these programs cannot be run below another root than `/`.
+pub(crate) fn elsewhere(host: &Host, probe: &dyn Probe, needed: &[String]) -> Option<NotDone> {
+    let missing = || needed.iter().any(|program| !find(probe, program));
+    (!host.is_live() && (!host.privileged || missing())).then_some(NotDone::NeedsLiveMachine)
+}
+
+fn find(probe: &dyn Probe, program: &str) -> bool {
+    let there = |path: &Path| probe.kind(path).is_ok_and(|kind| kind.is_some());
+    if program.contains('/') {
+        return there(Path::new(program));
+    }
+    PATH.split(':')
+        .any(|dir| there(&PathBuf::from(dir).join(program)))
+}
