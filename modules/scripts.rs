@@ -195,6 +195,8 @@ mod tests {
             number,
             kind: PartKind::Script,
             launch_index: None,
+            for_nobody: false,
+            vendor: false,
             merge_type: None,
             first_line: 1,
             body: Secret::new(b"#!/bin/sh\n".to_vec()),

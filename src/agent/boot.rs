@@ -86,7 +86,7 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
     };
     session.learn_from_kernel(&found.metadata);
     let (known, found) = session.understand(datasource, found);
-    session.store(&found)?;
+    session.store(&known, &found)?;
     let mut report = session.report(&known, &session::oddities(&found));
     report
         .problems

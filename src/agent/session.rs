@@ -18,7 +18,7 @@ use engine::runner::Runner;
 use engine::semaphore::Semaphores;
 use engine::settings::Settings;
 use engine::store::Store;
-use engine::{Prepared, report_file};
+use engine::{Includes, Prepared, report_file};
 use net::s3::S3;
 use system::{DryRun, Host, RunLock};
 
@@ -163,14 +163,26 @@ impl Session {
         Ok(datasources::ec2::everything(&ctx)?)
     }
 
-    /// Makes configuration, parameters and scripts of what the source gave.
+    /// Makes configuration, parameters and scripts of what the source gave, and fetches what user
+    /// data includes.
     pub(crate) fn understand(&self, datasource: String, found: Found) -> (Known, Found) {
+        self.make(datasource, found, false)
+    }
+
+    /// `again`: of what an earlier stage fetched.
+    fn make(&self, datasource: String, found: Found, again: bool) -> (Known, Found) {
         let mut prepared = engine::prepare(
             &self.image,
             &self.settings,
             &found.metadata,
             &found.user_data,
             found.vendor_data.as_ref(),
+            &Includes {
+                fetch: &Fetcher::new(&self.host, self.s3.clone(), &found.metadata),
+                probe: Some(&self.host),
+                dir: Store::dir_of(&found.metadata.instance_id).join("includes"),
+                only_kept: again,
+            },
         );
         let (modules, odd) = module_list(&prepared.config);
         prepared.problems.extend(odd);
@@ -200,7 +212,7 @@ impl Session {
             warnings: Vec::new(),
             errors: Vec::new(),
         };
-        Ok(Some(self.understand(datasource, found).0))
+        Ok(Some(self.make(datasource, found, true).0))
     }
 
     /// Like [`Self::recall`], when there must be something.
@@ -211,7 +223,7 @@ impl Session {
     }
 
     /// Makes the directory of the instance's state and keeps what its source gave.
-    pub(crate) fn store(&self, found: &Found) -> anyhow::Result<Store> {
+    pub(crate) fn store(&self, known: &Known, found: &Found) -> anyhow::Result<Store> {
         let id = &found.metadata.instance_id;
         if let Some(earlier) = Store::current(&self.host).filter(|earlier| earlier != id)
             && let Err(error) = Semaphores::compact(&self.host, &Store::dir_of(&earlier))
@@ -227,6 +239,9 @@ impl Session {
             &found.user_data,
             found.vendor_data.as_ref(),
         )?;
+        for effect in known.prepared.kept() {
+            self.host.apply(&effect)?;
+        }
         Ok(store)
     }
 

@@ -30,8 +30,13 @@ pub struct Part {
     pub number: usize,
     /// What it is.
     pub kind: PartKind,
-    /// For which instance of the launch it is; `None` is for all.
+    /// For which instance of the launch its header says that it is; `None` is for all.
     pub launch_index: Option<LaunchIndex>,
+    /// Whether its header says something that is no launch index: no instance that has one takes
+    /// the part. Source: cloud-init, `cloudinit/filters/launch_index.py`.
+    pub for_nobody: bool,
+    /// Whether the cloud said it, for all of its instances, and not the owner.
+    pub vendor: bool,
     /// How it says in its header that it is merged into earlier parts: `Merge-Type`, or else
     /// `X-Merge-Type`, in exactly this spelling. Source: cloud-init,
     /// `cloudinit/handlers/cloud_config.py`.
@@ -47,12 +52,45 @@ pub struct Part {
 pub enum PartKind {
     /// `#cloud-config`: a YAML mapping.
     CloudConfig,
+    /// `#cloud-config-jsonp`: a JSON Patch (RFC 6902) of the configuration so far.
+    JsonPatch,
     /// `#!`: run once for each instance.
     Script,
+    /// `#cloud-boothook`: run at every boot, as early as there is user data. Its body is without
+    /// that header.
+    BootHook,
+    /// `text/x-shellscript-per-boot`: run at every boot.
+    PerBoot,
+    /// `text/x-shellscript-per-instance`: run once for each instance.
+    PerInstance,
+    /// `text/x-shellscript-per-once`: run once in the life of this machine's disk.
+    PerOnce,
+    /// `## template: jinja`: a template of a cloud-config, a script or a boothook.
+    Jinja,
     /// `key=value` parameters.
     Parameters,
-    /// Known by name and not handled: the name of the format.
+    /// Known by name and not handled: its MIME type.
     Unsupported(&'static str),
     /// Nothing that anybody knows: the declared or guessed MIME type.
     Unknown(String),
+}
+
+impl PartKind {
+    /// The MIME type by which cloud-init knows the format.
+    #[must_use]
+    pub fn mime(&self) -> &str {
+        match self {
+            Self::CloudConfig => "text/cloud-config",
+            Self::JsonPatch => "text/cloud-config-jsonp",
+            Self::Script => "text/x-shellscript",
+            Self::BootHook => "text/cloud-boothook",
+            Self::PerBoot => "text/x-shellscript-per-boot",
+            Self::PerInstance => "text/x-shellscript-per-instance",
+            Self::PerOnce => "text/x-shellscript-per-once",
+            Self::Jinja => "text/jinja2",
+            Self::Parameters => "text/plain",
+            Self::Unsupported(mime) => mime,
+            Self::Unknown(mime) => mime,
+        }
+    }
 }

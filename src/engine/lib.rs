@@ -24,3 +24,4 @@ mod user_data;
 mod vendor;
 
 pub use prepare::{PartRow, Prepared, prepare};
+pub use user_data::{Includes, Offline};

@@ -1,18 +1,21 @@
 //! From what the image and the cloud say to what shall be done.
 
 use contract::config::Config;
+use contract::effect::{Effect, Mode};
 use contract::instance::{InstanceMetadata, LaunchIndex};
 use contract::params::Params;
 use contract::place::Place;
 use contract::plan::Problem;
 use contract::secret::Secret;
 use contract::user_data::{Part, PartKind, UserData};
-use contract::yaml::{self, Kind, Limits, Mapping};
+use contract::yaml::{self, Kind, Limits, Mapping, Value};
 use sha2::{Digest, Sha256};
 
 use crate::image::Image;
+use crate::json_patch::Patch;
 use crate::settings::Settings;
 use crate::user_data::params::Selected;
+use crate::user_data::{Includes, Kept};
 use crate::{environment, merge, output, template, user_data, vendor};
 
 /// Everything that a boot is planned from.
@@ -22,12 +25,25 @@ pub struct Prepared {
     pub config: Config,
     /// The launch parameters that concern this instance.
     pub params: Params,
-    /// The scripts that concern this instance, in their order.
+    /// The parts that concern this instance and are run, in their order, vendor data's last.
     pub scripts: Vec<Part>,
     /// Every part of the user data and what became of it.
     pub parts: Vec<PartRow>,
     /// What is wrong with user data and templates; never quotes a value.
     pub problems: Vec<Problem>,
+    kept: Vec<Kept>,
+}
+
+impl Prepared {
+    /// The files that keep what was fetched, for later stages of the boot.
+    pub fn kept(&self) -> impl Iterator<Item = Effect> {
+        self.kept.iter().map(|(path, body)| match body {
+            Some(body) => Effect::secret_file(path.clone(), body.clone(), Mode::PRIVATE),
+            None => Effect::Absent {
+                at: path.clone().into(),
+            },
+        })
+    }
 }
 
 /// One part of the user data, for a table.
@@ -67,11 +83,13 @@ pub fn prepare(
     metadata: &InstanceMetadata,
     user_data: &UserData,
     vendor_data: Option<&UserData>,
+    includes: &Includes<'_>,
 ) -> Prepared {
     let allowed = image.config.root().get("allow_userdata");
     let allowed = allowed.is_none_or(vendor::is_true);
     let mut reader = Reader {
         settings,
+        includes,
         index: metadata.launch_index,
         out: Prepared::default(),
     };
@@ -102,21 +120,21 @@ pub fn prepare(
 
 struct Reader<'a> {
     settings: &'a Settings,
+    includes: &'a Includes<'a>,
     index: Option<LaunchIndex>,
     out: Prepared,
 }
 
 impl Reader<'_> {
     fn read(&mut self, data: &UserData, what: &str) -> Mapping {
-        let (parts, problems) = user_data::parts(data, what, &self.settings.parameters);
-        self.out.problems.extend(problems);
+        let parts = self.decode(data, what, false);
         let mut config = merge::Parts::default();
         for part in parts {
             let mut row = PartRow {
                 name: part.name.clone(),
                 number: part.number,
                 kind: kind_name(&part.kind).to_owned(),
-                mime: user_data::mime_of(&part.kind).to_owned(),
+                mime: part.kind.mime().to_owned(),
                 body: part.body.clone(),
                 launch_index: part.launch_index,
                 decision: String::new(),
@@ -127,8 +145,8 @@ impl Reader<'_> {
         config.config
     }
 
-    /// Launch indexes do not filter vendor data, and its scripts and parameters are not taken. User
-    /// data and image may switch it off.
+    /// Launch indexes do not filter vendor data, and its parameters are not taken. User data and
+    /// image may switch it off.
     fn read_vendor(&mut self, data: &UserData, user: &Mapping, image: &Image) -> Mapping {
         let mut decided = user.clone();
         // What is odd in it is told when the image's turn comes.
@@ -138,25 +156,22 @@ impl Reader<'_> {
         if !wanted.enabled {
             return Mapping::new();
         }
-        let (parts, problems) = user_data::parts(data, "vendor-data", &self.settings.parameters);
-        self.out.problems.extend(problems);
+        let parts = self.decode(data, "vendor-data", true);
         let mut config = merge::Parts::default();
         for part in parts {
-            if wanted.leaves_out(&part.kind) {
-                continue;
-            }
-            let place = Some(Place::whole(format!("vendor-data/{}", part.name)));
-            if part.kind == PartKind::CloudConfig {
-                let name = format!("vendor-data/{}", part.name);
-                if let Some(own) = self.parse(&part, &name) {
-                    self.merge(&mut config, own, part.merge_type.as_deref(), &name);
-                }
-            } else {
-                let message = format!("vendor part ignored: {}", kind_name(&part.kind));
-                self.out.problems.push(Problem::warning(place, message));
+            if !wanted.leaves_out(&part.kind) {
+                self.take(part, &mut None, &mut config);
             }
         }
         config.config
+    }
+
+    fn decode(&mut self, data: &UserData, what: &str, vendor: bool) -> Vec<Part> {
+        let parameters = &self.settings.parameters;
+        let (decoded, kept) = user_data::decode(data, what, vendor, parameters, self.includes);
+        self.out.problems.extend(decoded.problems);
+        self.out.kept.extend(kept);
+        decoded.parts
     }
 
     fn take(
@@ -165,48 +180,117 @@ impl Reader<'_> {
         index: &mut Option<LaunchIndex>,
         config: &mut merge::Parts,
     ) -> String {
-        let own = match part.kind {
-            PartKind::CloudConfig => {
-                let Some(mut own) = self.parse(&part, &part.name) else {
-                    return "ignored: not a YAML mapping".to_owned();
-                };
-                let payload = own.remove("launch-index").and_then(|value| value.as_int());
-                let payload = payload.and_then(|index| u32::try_from(index).ok());
-                *index = index.or(payload.map(LaunchIndex));
-                Some(own)
-            }
-            _ => None,
-        };
-        if let (Some(wanted), Some(ours)) = (*index, self.index)
-            && wanted != ours
-        {
-            return "for another launch index".to_owned();
+        if self.is_for_others(&part, *index) {
+            return ANOTHER.to_owned();
         }
-        let place = Some(Place::whole(part.name.as_str()));
-        match part.kind {
-            PartKind::CloudConfig => {
-                let own = own.unwrap_or_default();
-                if !self.merge(config, own, part.merge_type.as_deref(), &part.name) {
-                    return "ignored: it cannot be merged".to_owned();
+        match &part.kind {
+            PartKind::CloudConfig => self.cloud_config(&part, index, config),
+            PartKind::JsonPatch => self.patch(&part, config),
+            PartKind::Script if !part.vendor => {
+                let body = user_data::script::body(&part.kind, part.body.expose().clone());
+                if let Some((flaw, hint)) = user_data::script::flaw(&body) {
+                    let problem = Problem::warning(Some(Place::whole(called(&part))), flaw);
+                    self.out.problems.push(problem.hint(hint));
                 }
+                let body = Secret::new(body);
+                self.out.scripts.push(Part { body, ..part });
+                USED.to_owned()
             }
-            PartKind::Script => self.out.scripts.push(part),
-            PartKind::Parameters => return self.parameters(&part),
-            PartKind::Unsupported(format) => {
-                let message = format!("part ignored: format `{format}` is not supported");
-                self.out.problems.push(Problem::warning(place, message));
-                return format!("ignored: {format} is not supported");
+            PartKind::Parameters if !part.vendor => self.parameters(&part),
+            // As with cloud-init, nobody misses what is empty.
+            _ if part.body.expose().is_empty() => "ignored: empty".to_owned(),
+            PartKind::Unsupported(mime) => {
+                let why = format!("type {mime} is not supported");
+                self.ignore(&part, &why, None)
             }
-            PartKind::Unknown(mime) => {
-                let message = format!("part ignored: nobody handles type `{mime}`");
+            other => {
+                let why = format!("nobody handles type {}", other.mime());
                 let hint = "begin it with `#cloud-config` or `#!`, or write `key=value` lines";
-                self.out
-                    .problems
-                    .push(Problem::warning(place, message).hint(hint));
-                return "ignored: unknown format".to_owned();
+                self.ignore(&part, &why, Some(hint))
             }
         }
-        "used".to_owned()
+    }
+
+    /// Whether no launch index, or another one than ours, takes the part.
+    fn is_for_others(&self, part: &Part, wanted: Option<LaunchIndex>) -> bool {
+        let differs = wanted.is_some() && wanted != self.index;
+        !part.vendor && self.index.is_some() && (part.for_nobody || differs)
+    }
+
+    fn ignore(&mut self, part: &Part, why: &str, hint: Option<&str>) -> String {
+        let size = part.body.expose().len();
+        let place = Some(Place::whole(called(part)));
+        let message = format!("part ignored: {why} ({size} bytes)");
+        let problem = Problem::warning(place, message);
+        self.out.problems.push(match hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        });
+        format!("ignored: {why}")
+    }
+
+    fn cloud_config(
+        &mut self,
+        part: &Part,
+        index: &mut Option<LaunchIndex>,
+        config: &mut merge::Parts,
+    ) -> String {
+        let (mut own, odd) = match parse(part) {
+            Ok(parsed) => parsed,
+            Err(problem) => {
+                self.out.problems.push(*problem);
+                return "ignored: not a YAML mapping".to_owned();
+            }
+        };
+        let payload = own
+            .remove("launch-index")
+            .and_then(|value| payload_index(&value));
+        if let Some(payload) = payload
+            && index.is_none()
+            && !part.for_nobody
+        {
+            *index = u32::try_from(payload).ok().map(LaunchIndex);
+            let differs = *index != self.index;
+            if !part.vendor && self.index.is_some() && differs {
+                return ANOTHER.to_owned();
+            }
+        }
+        self.out.problems.extend(odd);
+        match config.add(own, part.merge_type.as_deref(), &called(part)) {
+            Ok(odd) => {
+                self.out.problems.extend(odd);
+                USED.to_owned()
+            }
+            Err(error) => {
+                self.out.problems.push(error.warning("part"));
+                "ignored: it cannot be merged".to_owned()
+            }
+        }
+    }
+
+    /// Applies a patch to the configuration of the parts before it.
+    fn patch(&mut self, part: &Part, config: &mut merge::Parts) -> String {
+        let Ok(text) = std::str::from_utf8(part.body.expose()) else {
+            return self.ignore(part, "not UTF-8", None);
+        };
+        let name = called(part);
+        let before = Value::new(
+            Kind::Map(config.config.clone()),
+            Place::whole(name.as_str()),
+        );
+        let patched = Patch::parse(text.trim_start(), &name, part.first_line.max(1))
+            .and_then(|patch| patch.apply(&before));
+        match patched.map(|value| value.kind) {
+            Ok(Kind::Map(map)) => {
+                config.config = map;
+                USED.to_owned()
+            }
+            Ok(_) => self.ignore(part, "it leaves no mapping", None),
+            Err(error) => {
+                self.out.problems.push(error.warning());
+                "ignored: it cannot be applied".to_owned()
+            }
+        }
     }
 
     fn parameters(&mut self, part: &Part) -> String {
@@ -234,65 +318,72 @@ impl Reader<'_> {
         }
     }
 
-    fn parse(&mut self, part: &Part, source: &str) -> Option<Mapping> {
-        let whole = || Some(Place::whole(source));
-        let Ok(text) = std::str::from_utf8(part.body.expose()) else {
-            self.out
-                .problems
-                .push(Problem::warning(whole(), "part ignored: not UTF-8"));
-            return None;
-        };
-        match yaml::parse_at(text, source, part.first_line.max(1), &Limits::default()) {
-            Ok(document) => {
-                let odd = document.warnings.into_iter();
-                self.out
-                    .problems
-                    .extend(odd.map(|odd| Problem::warning(Some(odd.place), odd.message)));
-                let place = document.value.place.clone();
-                let Kind::Map(map) = document.value.kind else {
-                    let found = document.value.kind.name();
-                    let message = format!("part ignored: expected a mapping, found {found}");
-                    self.out
-                        .problems
-                        .push(Problem::warning(Some(place), message));
-                    return None;
-                };
-                Some(map)
-            }
-            Err(error) => {
-                let message = format!("part ignored: {}", error.message);
-                let problem = Problem::warning(Some(error.place), message);
-                self.out.problems.push(Problem {
-                    hint: error.hint,
-                    ..problem
-                });
-                None
-            }
-        }
-    }
-
     /// Lays a source below those that win over it.
     fn below(&mut self, root: &mut Mapping, lower: Mapping, what: &str) {
         let merged = merge::below(root, lower);
         let odd = merged.unwrap_or_else(|error| vec![error.warning(what)]);
         self.out.problems.extend(odd);
     }
+}
 
-    /// Merges a part into the earlier ones; whether that could be done.
-    fn merge(
-        &mut self,
-        config: &mut merge::Parts,
-        own: Mapping,
-        header: Option<&str>,
-        part: &str,
-    ) -> bool {
-        let merged = config.add(own, header, part);
-        let is_merged = merged.is_ok();
-        self.out.problems.extend(match merged {
-            Ok(odd) => odd,
-            Err(error) => vec![error.warning("part")],
-        });
-        is_merged
+const USED: &str = "used";
+const ANOTHER: &str = "for another launch index";
+
+/// What a part is called in problems.
+fn called(part: &Part) -> String {
+    if part.vendor {
+        format!("vendor-data/{}", part.name)
+    } else {
+        part.name.clone()
+    }
+}
+
+/// The mapping that a part is, and what is odd in it.
+fn parse(part: &Part) -> Result<(Mapping, Vec<Problem>), Box<Problem>> {
+    let name = called(part);
+    let whole = || Some(Place::whole(name.as_str()));
+    let Ok(text) = std::str::from_utf8(part.body.expose()) else {
+        return Err(Box::new(Problem::warning(
+            whole(),
+            "part ignored: not UTF-8",
+        )));
+    };
+    let parsed = yaml::parse_at(
+        text,
+        name.as_str(),
+        part.first_line.max(1),
+        &Limits::default(),
+    );
+    let document = parsed.map_err(|error| {
+        let message = format!("part ignored: {}", error.message);
+        let problem = Problem::warning(Some(error.place), message);
+        Box::new(Problem {
+            hint: error.hint,
+            ..problem
+        })
+    })?;
+    let odd = document.warnings.into_iter();
+    let odd = odd.map(|odd| Problem::warning(Some(odd.place), odd.message));
+    match document.value.kind {
+        Kind::Map(map) => Ok((map, odd.collect())),
+        other => {
+            let found = other.name();
+            let message = format!("part ignored: expected a mapping, found {found}");
+            Err(Box::new(Problem::warning(
+                Some(document.value.place),
+                message,
+            )))
+        }
+    }
+}
+
+/// The launch index that a document gives itself, as Python's `int()` reads it.
+fn payload_index(value: &Value) -> Option<i128> {
+    match &value.kind {
+        Kind::Bool(value) => Some(i128::from(*value)),
+        Kind::Float(float) => format!("{:.0}", float.trunc()).parse().ok(),
+        Kind::String(text) => text.trim().parse().ok(),
+        _ => value.as_int(),
     }
 }
 
@@ -301,8 +392,7 @@ fn kind_name(kind: &PartKind) -> &str {
         PartKind::CloudConfig => "cloud-config",
         PartKind::Script => "script",
         PartKind::Parameters => "parameters",
-        PartKind::Unsupported(format) => format,
-        PartKind::Unknown(mime) => mime,
+        other => other.mime(),
     }
 }
 

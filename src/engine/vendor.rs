@@ -55,7 +55,7 @@ impl Wanted {
 
     /// Whether parts of this kind are left out.
     pub(crate) fn leaves_out(&self, kind: &PartKind) -> bool {
-        let mime = mime(kind);
+        let mime = kind.mime();
         match &self.disabled {
             Disabled::Types(types) => types.iter().any(|own| own == mime),
             Disabled::Within(text) => text.contains(mime),
@@ -71,16 +71,6 @@ fn disabled(value: Option<&Value>) -> Disabled {
         }
         Some(Kind::String(text)) => Disabled::Within(text.clone()),
         _ => Disabled::Types(Vec::new()),
-    }
-}
-
-fn mime(kind: &PartKind) -> &str {
-    match kind {
-        PartKind::CloudConfig => "text/cloud-config",
-        PartKind::Script => "text/x-shellscript",
-        PartKind::Parameters => "text/plain",
-        PartKind::Unsupported(name) => name,
-        PartKind::Unknown(mime) => mime,
     }
 }
 

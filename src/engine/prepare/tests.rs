@@ -3,19 +3,24 @@ use contract::testing::{FakeMachine, instance};
 use super::*;
 
 fn prepared(image: &str, index: u32, data: &str) -> Prepared {
+    prepared_for(image, Some(index), data)
+}
+
+fn prepared_for(image: &str, index: Option<u32>, data: &str) -> Prepared {
     let image = crate::image::load(&FakeMachine::with(&[(
         "/etc/firstlight/config.yaml",
         image,
     )]));
     let (settings, _) = Settings::of(&image.config);
     let mut metadata = instance();
-    metadata.launch_index = Some(LaunchIndex(index));
+    metadata.launch_index = index.map(LaunchIndex);
     prepare(
         &image,
         &settings,
         &metadata,
         &UserData::new(data.into()),
         None,
+        &Includes::none(),
     )
 }
 
@@ -147,9 +152,114 @@ fn vendor_data_stands_between_user_data_and_the_image_unless_it_is_switched_off(
             UserData::new(user_data.into()),
             UserData::new("#cloud-config\nv: 2\nw: 2".into()),
         );
-        let prepared = prepare(&image, &settings, &instance(), &user, Some(&vendor));
+        let prepared = prepare(
+            &image,
+            &settings,
+            &instance(),
+            &user,
+            Some(&vendor),
+            &Includes::none(),
+        );
         let found =
             ["v", "w", "x"].map(|key| prepared.config.get(key).and_then(yaml::Value::as_int));
         assert_eq!(found, want.map(Some), "{user_data}");
     }
+}
+
+/// A part's headers and its text, in a message.
+fn with_headers(parts: &[(&str, &str)]) -> String {
+    let mut text = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n".to_owned();
+    for (headers, part) in parts {
+        text.push_str(&format!("--B\n{headers}\n{part}\n"));
+    }
+    text + "--B--\n"
+}
+
+#[test]
+fn a_part_is_for_the_launch_index_of_its_header_or_else_of_its_payload() {
+    #[rustfmt::skip]
+    let table = [
+        // headers              text                             used by instance 1, and by one without
+        ("",                    "#cloud-config\na: 1",           true,  true),
+        ("Launch-Index: 1\n",   "#cloud-config\na: 1",           true,  true),
+        ("Launch-Index: 2\n",   "#cloud-config\na: 1",           false, true),
+        ("launch-index: 2\n",   "#cloud-config\na: 1",           false, true),
+        ("Launch-Index: one\n", "#cloud-config\na: 1",           false, true), // no instance's
+        ("",                    "#cloud-config\nlaunch-index: 2", false, true),
+        ("",                    "#cloud-config\nlaunch-index: 1", true,  true),
+        ("",                    "#cloud-config\nlaunch-index: '1'", true, true),
+        ("",                    "#cloud-config\nlaunch-index: 1.7", true, true),
+        ("",                    "#cloud-config\nlaunch-index: true", true, true),
+        ("",                    "#cloud-config\nlaunch-index: -1", false, true),
+        ("",                    "#cloud-config\nlaunch-index: [2]", true, true), // no number: everybody's
+        ("Launch-Index: 1\n",   "#cloud-config\nlaunch-index: 2", true,  true), // the header wins
+        ("Launch-Index: 2\n",   "#cloud-config\nlaunch-index: 1", false, true),
+        ("Launch-Index: 2\n",   "#!/bin/sh",                     false, true),
+    ];
+    for (headers, text, first, without) in table {
+        for (index, used) in [(Some(1), first), (None, without)] {
+            let prepared = prepared_for("", index, &with_headers(&[(headers, text)]));
+            let decision = prepared.parts[0].decision.as_str();
+            assert_eq!(
+                decision == "used",
+                used,
+                "{headers}{text} for {index:?}: {decision}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_part_for_another_instance_is_nobodys_concern() {
+    let text = with_headers(&[
+        ("Launch-Index: 2\n", "#cloud-config\n- a list"),
+        ("", "#!/bin/sh"),
+    ]);
+    let prepared = prepared_for("", Some(1), &text);
+    assert_eq!(prepared.problems, []);
+}
+
+#[test]
+fn a_patch_changes_the_configuration_of_the_parts_before_it() {
+    let patch = "#cloud-config-jsonp\n[{\"op\": \"add\", \"path\": \"/l/-\", \"value\": 3}]";
+    #[rustfmt::skip]
+    let table: [(&[&str], Option<usize>, usize); 5] = [
+        (&["#cloud-config\nl: [1, 2]", patch],         Some(3), 0),
+        (&["#cloud-config\nl: [1, 2]", patch, patch],  Some(4), 0),
+        (&[patch, "#cloud-config\nl: [1, 2]"],         Some(2), 1), // nothing to patch yet
+        (&["#cloud-config\nl: [1, 2]", "#cloud-config-jsonp\n[{"], Some(2), 1),
+        (&["#cloud-config-jsonp\n[{\"op\": \"replace\", \"path\": \"\", \"value\": 1}]"], None, 1),
+    ];
+    for (parts, count, warnings) in table {
+        let prepared = prepared("", 0, &message(parts));
+        let list = prepared.config.get("l").and_then(|l| l.as_list());
+        assert_eq!(list.map(<[_]>::len), count, "{parts:?}");
+        assert_eq!(
+            prepared.problems.len(),
+            warnings,
+            "{parts:?}: {:?}",
+            prepared.problems
+        );
+    }
+}
+
+#[test]
+fn a_type_that_nobody_handles_is_named_with_its_size_and_without_its_content() {
+    let text = with_headers(&[
+        ("Content-Type: text/html\n", "secret"),
+        ("Content-Type: text/part-handler\n", "secret"),
+        ("Content-Type: text/html\n", ""),
+    ]);
+    let said: Vec<_> = prepared("", 0, &text)
+        .problems
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("part-001: part ignored: nobody handles type text/html (6 bytes)"));
+    assert!(
+        said[1].starts_with(
+            "part-002: part ignored: type text/part-handler is not supported (6 bytes)"
+        )
+    );
 }

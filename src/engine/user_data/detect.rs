@@ -5,89 +5,109 @@ use contract::user_data::PartKind;
 use super::params;
 use crate::settings::Parameters;
 
+/// The type of user data that is no message. Source of the name: cloud-init,
+/// `cloudinit/handlers/__init__.py`.
+pub(super) const NOT_MULTIPART: &str = "text/x-not-multipart";
+
 /// How a text begins, longest first where one begins another. Source: cloud-init,
 /// `cloudinit/handlers/__init__.py`, `INCLUSION_TYPES_MAP`.
-const PREFIXES: [(&str, &str); 9] = [
-    ("#cloud-config-archive", "text/cloud-config-archive"),
-    ("#cloud-config-jsonp", "text/cloud-config-jsonp"),
-    ("#cloud-config", "text/cloud-config"),
-    ("#cloud-boothook", "text/cloud-boothook"),
-    ("#include-once", "text/x-include-once-url"),
-    ("#include", "text/x-include-url"),
-    ("#part-handler", "text/part-handler"),
-    ("## template: jinja", "text/jinja2"),
-    ("#!", "text/x-shellscript"),
+const PREFIXES: [(&str, Type); 9] = [
+    ("#cloud-config-archive", Type::Archive),
+    ("#cloud-config-jsonp", Type::Part(PartKind::JsonPatch)),
+    ("#cloud-config", Type::Part(PartKind::CloudConfig)),
+    ("#cloud-boothook", Type::Part(PartKind::BootHook)),
+    ("#include-once", Type::Include),
+    ("#include", Type::Include),
+    ("#part-handler", Type::Part(PART_HANDLER)),
+    ("## template: jinja", Type::Part(PartKind::Jinja)),
+    ("#!", Type::Part(PartKind::Script)),
 ];
 
-/// Types that everybody knows and firstlight does not handle.
-const UNSUPPORTED: [(&str, &str); 11] = [
-    ("text/cloud-config-archive", "cloud-config-archive"),
-    ("text/cloud-config-jsonp", "cloud-config-jsonp"),
-    ("text/cloud-boothook", "cloud-boothook"),
-    ("text/x-include-once-url", "include-once"),
-    ("text/x-include-url", "include"),
-    ("text/part-handler", "part-handler"),
-    ("text/jinja2", "jinja template"),
-    ("text/x-shellscript-per-boot", "per-boot script"),
-    ("text/x-shellscript-per-instance", "per-instance script"),
-    ("text/x-shellscript-per-once", "per-once script"),
-    ("message/rfc822", "message/rfc822"),
-];
+const PART_HANDLER: PartKind = PartKind::Unsupported("text/part-handler");
 
-/// Only these declared types are doubted.
-const SNIFFED: [&str; 3] = ["text/plain", "text/x-not-multipart", "text/x-shellscript"];
+/// More of a text is not looked at.
+const LONGEST: usize = 32;
 
-pub(super) fn kind(declared: Option<&str>, body: &[u8], parameters: &Parameters) -> PartKind {
-    let declared = declared.unwrap_or("text/x-not-multipart");
-    if !SNIFFED.contains(&declared) {
+/// What a leaf is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Type {
+    /// A part.
+    Part(PartKind),
+    /// Other parts, as a list.
+    Archive,
+    /// Addresses of other user data.
+    Include,
+}
+
+/// Only a type that says nothing is doubted, and that of scripts, because many mailers and tools
+/// give it to everything.
+pub(super) fn of(declared: &str, body: &[u8], parameters: &Parameters) -> Type {
+    if !matches!(
+        declared,
+        "text/plain" | NOT_MULTIPART | "text/x-shellscript"
+    ) {
         return of_type(declared);
     }
-    let Ok(text) = std::str::from_utf8(body) else {
-        return of_type(declared);
-    };
-    if let Some(found) = sniff(text) {
-        return of_type(found);
+    if let Some(found) = sniff(body) {
+        return found;
     }
-    if declared != "text/x-shellscript" && params::looks_like(text, parameters) {
-        return PartKind::Parameters;
+    if declared != "text/x-shellscript"
+        && let Ok(text) = std::str::from_utf8(body)
+        && params::looks_like(text, parameters)
+    {
+        return Type::Part(PartKind::Parameters);
     }
     of_type(declared)
 }
 
-fn sniff(text: &str) -> Option<&'static str> {
-    let start: String = text
-        .trim_start()
-        .chars()
-        .take(32)
-        .collect::<String>()
-        .to_lowercase();
-    PREFIXES
+/// What begins like this, letters in any case and white space before it.
+pub(super) fn sniff(body: &[u8]) -> Option<Type> {
+    let text = String::from_utf8_lossy(trimmed(body)?);
+    let start = text.trim_start().to_lowercase();
+    let found = PREFIXES
         .iter()
-        .find(|(prefix, _)| start.starts_with(prefix))
-        .map(|(_, mime)| *mime)
+        .find(|(prefix, _)| start.starts_with(prefix));
+    found.map(|(_, kind)| kind.clone())
 }
 
-fn of_type(mime: &str) -> PartKind {
-    match mime {
+/// So much of a text, without the white space before it, as can tell what it is.
+fn trimmed(body: &[u8]) -> Option<&[u8]> {
+    let space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+    let blank = body.iter().take_while(|byte| space(byte)).count();
+    let rest = body.get(blank..)?;
+    Some(rest.get(..4 * LONGEST).unwrap_or(rest))
+}
+
+fn of_type(mime: &str) -> Type {
+    let kind = match mime {
+        "text/cloud-config-archive" => return Type::Archive,
+        "text/x-include-url" | "text/x-include-once-url" => return Type::Include,
         "text/cloud-config" => PartKind::CloudConfig,
+        "text/cloud-config-jsonp" => PartKind::JsonPatch,
+        "text/cloud-boothook" => PartKind::BootHook,
+        "text/jinja2" => PartKind::Jinja,
         "text/x-shellscript" => PartKind::Script,
-        mime => match UNSUPPORTED.iter().find(|(known, _)| *known == mime) {
-            Some((_, format)) => PartKind::Unsupported(format),
-            None => PartKind::Unknown(mime.to_owned()),
-        },
-    }
+        "text/x-shellscript-per-boot" => PartKind::PerBoot,
+        "text/x-shellscript-per-instance" => PartKind::PerInstance,
+        "text/x-shellscript-per-once" => PartKind::PerOnce,
+        "text/part-handler" => PART_HANDLER,
+        "message/rfc822" => PartKind::Unsupported("message/rfc822"),
+        other => PartKind::Unknown(other.to_owned()),
+    };
+    Type::Part(kind)
 }
 
-/// The content type of a part; parameters have none of their own.
-pub(crate) fn mime_of(kind: &PartKind) -> &str {
-    match kind {
-        PartKind::CloudConfig => "text/cloud-config",
-        PartKind::Script => "text/x-shellscript",
-        PartKind::Parameters => "text/plain",
-        PartKind::Unsupported(format) => UNSUPPORTED
-            .iter()
-            .find(|(_, known)| known == format)
-            .map_or(format, |(mime, _)| mime),
-        PartKind::Unknown(mime) => mime,
+/// What an item of an archive is whose type is given, or how it begins. Other archives and
+/// includes are not unfolded there. Source: cloud-init, `cloudinit/user_data.py`,
+/// `_explode_archive`.
+pub(super) fn of_item(declared: Option<&str>, body: &[u8]) -> PartKind {
+    let found = match declared {
+        Some(mime) => of_type(mime),
+        None => sniff(body).unwrap_or(Type::Part(PartKind::CloudConfig)),
+    };
+    match found {
+        Type::Part(kind) => kind,
+        Type::Archive => PartKind::Unsupported("text/cloud-config-archive"),
+        Type::Include => PartKind::Unsupported("text/x-include-url"),
     }
 }
