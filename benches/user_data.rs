@@ -66,6 +66,7 @@ fn decode(data: &UserData, instance: &InstanceMetadata) -> Prepared {
         instance,
         data,
         None,
+        &engine::Includes::none(),
     )
 }
 
