@@ -66,7 +66,6 @@ fn decode(data: &UserData, instance: &InstanceMetadata) -> Prepared {
         instance,
         data,
         None,
-        &engine::Includes::none(),
     )
 }
 

@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use contract::instance::{InstanceMetadata, LaunchIndex};
 use contract::plan::Problem;
 use contract::user_data::UserData;
+use engine::Prepared;
 use engine::image::Image;
 use engine::settings::Settings;
-use engine::{Includes, Prepared};
 use system::Host;
 
 use crate::session::Target;
@@ -47,14 +47,7 @@ impl Offline {
         let image = image(target)?;
         let (settings, mut problems) = Settings::of(&image.config);
         let user_data = UserData::new(bytes);
-        let mut prepared = engine::prepare(
-            &image,
-            &settings,
-            &metadata,
-            &user_data,
-            None,
-            &Includes::none(),
-        );
+        let mut prepared = engine::prepare(&image, &settings, &metadata, &user_data, None);
         problems.extend(image.problems);
         problems.extend(warnings.into_iter().map(|odd| Problem::warning(None, odd)));
         problems.append(&mut prepared.problems);

@@ -171,18 +171,19 @@ impl Session {
 
     /// `again`: of what an earlier stage fetched.
     fn make(&self, datasource: String, found: Found, again: bool) -> (Known, Found) {
-        let mut prepared = engine::prepare(
+        let includes = Includes {
+            fetch: &Fetcher::new(&self.host, self.s3.clone(), &found.metadata),
+            probe: Some(&self.host),
+            dir: Store::dir_of(&found.metadata.instance_id).join("includes"),
+            only_kept: again,
+        };
+        let mut prepared = engine::prepare_with(
+            &includes,
             &self.image,
             &self.settings,
             &found.metadata,
             &found.user_data,
             found.vendor_data.as_ref(),
-            &Includes {
-                fetch: &Fetcher::new(&self.host, self.s3.clone(), &found.metadata),
-                probe: Some(&self.host),
-                dir: Store::dir_of(&found.metadata.instance_id).join("includes"),
-                only_kept: again,
-            },
         );
         let (modules, odd) = module_list(&prepared.config);
         prepared.problems.extend(odd);

@@ -23,5 +23,5 @@ mod template;
 mod user_data;
 mod vendor;
 
-pub use prepare::{PartRow, Prepared, prepare};
+pub use prepare::{PartRow, Prepared, prepare, prepare_with};
 pub use user_data::{Includes, Offline};

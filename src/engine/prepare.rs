@@ -75,7 +75,7 @@ impl PartRow {
 }
 
 /// Makes of image, metadata, user data and vendor data what a boot is planned from. User data
-/// wins over vendor data, and that over the image.
+/// wins over vendor data, and that over the image. Nothing is fetched: see [`prepare_with`].
 #[must_use]
 pub fn prepare(
     image: &Image,
@@ -83,7 +83,20 @@ pub fn prepare(
     metadata: &InstanceMetadata,
     user_data: &UserData,
     vendor_data: Option<&UserData>,
+) -> Prepared {
+    let includes = Includes::none();
+    prepare_with(&includes, image, settings, metadata, user_data, vendor_data)
+}
+
+/// The same with what user data includes from elsewhere.
+#[must_use]
+pub fn prepare_with(
     includes: &Includes<'_>,
+    image: &Image,
+    settings: &Settings,
+    metadata: &InstanceMetadata,
+    user_data: &UserData,
+    vendor_data: Option<&UserData>,
 ) -> Prepared {
     let allowed = image.config.root().get("allow_userdata");
     let allowed = allowed.is_none_or(vendor::is_true);

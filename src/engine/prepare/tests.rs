@@ -20,7 +20,6 @@ fn prepared_for(image: &str, index: Option<u32>, data: &str) -> Prepared {
         &metadata,
         &UserData::new(data.into()),
         None,
-        &Includes::none(),
     )
 }
 
@@ -152,14 +151,7 @@ fn vendor_data_stands_between_user_data_and_the_image_unless_it_is_switched_off(
             UserData::new(user_data.into()),
             UserData::new("#cloud-config\nv: 2\nw: 2".into()),
         );
-        let prepared = prepare(
-            &image,
-            &settings,
-            &instance(),
-            &user,
-            Some(&vendor),
-            &Includes::none(),
-        );
+        let prepared = prepare(&image, &settings, &instance(), &user, Some(&vendor));
         let found =
             ["v", "w", "x"].map(|key| prepared.config.get(key).and_then(yaml::Value::as_int));
         assert_eq!(found, want.map(Some), "{user_data}");
