@@ -5,6 +5,7 @@
 
 mod environment;
 pub mod image;
+mod jinja;
 mod json;
 pub mod json_patch;
 pub mod kernel;

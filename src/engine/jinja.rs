@@ -1,0 +1,334 @@
+//! `## template: jinja`: a part of the user data that is a template of a cloud-config, a script or a
+//! boothook.
+//!
+//! Rendering reads nothing but the variables it is given, and its steps and its output are limited.
+//! Source: cloud-init, `cloudinit/handlers/jinja_template.py`, `cloudinit/templater.py`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use contract::instance::InstanceMetadata;
+use contract::machine::Probe;
+use contract::params::Params;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Enumerator, Object, Rest, Value as Var};
+use minijinja::{Environment, Error, ErrorKind, State};
+use serde_json::{Map, Value, json};
+
+/// How many steps a template may take.
+const FUEL: u64 = 2_000_000;
+/// A template may render to so many bytes.
+const MAX_RENDERED: usize = 4 << 20;
+/// What stands where a variable would that there is not.
+const MISSING: &str = "CI_MISSING_JINJA_VAR/";
+
+/// What a template became.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Rendered {
+    /// The text.
+    pub(crate) text: String,
+    /// The names of variables that were asked for and are not there, each once.
+    pub(crate) missing: Vec<String>,
+}
+
+/// Why a template could not be rendered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Counted from the line behind the header, 1-based; 0 if nobody knows.
+    pub(crate) line: u32,
+    /// Never quotes a value.
+    pub(crate) message: String,
+}
+
+/// The text behind the header, if the text begins with one that names jinja.
+pub(crate) fn body(text: &str) -> Option<&str> {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let header = first.trim().to_ascii_lowercase();
+    let engine = header.strip_prefix("##")?.trim_start();
+    let engine = engine.strip_prefix("template:")?.trim();
+    (engine == "jinja").then_some(rest)
+}
+
+/// Renders what stands behind the header.
+pub(crate) fn render(template: &str, variables: &Map<String, Value>) -> Result<Rendered, Fault> {
+    let missing: Names = Arc::default();
+    let environment = environment();
+    let fault = |error: &Error| {
+        let line = error.line().and_then(|line| u32::try_from(line).ok());
+        let limit = error.kind() == ErrorKind::OutOfFuel;
+        let message = if limit {
+            format!("it takes more than FUEL ({FUEL}) steps")
+        } else if error.kind() == ErrorKind::WriteFailure {
+            format!(
+                "it renders to more than MAX_RENDERED ({} MiB)",
+                MAX_RENDERED >> 20
+            )
+        } else {
+            error.kind().to_string()
+        };
+        Fault {
+            line: line.unwrap_or(0),
+            message,
+        }
+    };
+    let template = environment
+        .template_from_str(template)
+        .map_err(|e| fault(&e))?;
+    let mut out = Bounded(Vec::new());
+    let root = Root {
+        node: Arc::new(node(variables, &missing)),
+        functions: environment
+            .globals()
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+    };
+    template
+        .render_captured_to(Var::from_object(root), &mut out)
+        .map_err(|e| fault(&e))?;
+    let names = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Rendered {
+        text: String::from_utf8_lossy(&out.0).into_owned(),
+        missing: names,
+    })
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).keep_trailing_newline(true);
+    // The delimiters are the usual ones, which are never refused.
+    if let Ok(syntax) = syntax.build() {
+        environment.set_syntax(syntax);
+    }
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    // What is missing is an object here, and undefined in jinja2.
+    environment.add_test("defined", |value: &Var| !is_missing(value));
+    environment.add_test("undefined", is_missing);
+    environment.add_filter("default", default);
+    environment.add_filter("d", default);
+    environment
+}
+
+fn default(state: &State<'_, '_>, value: &Var, args: Rest<Var>) -> Result<Var, Error> {
+    if is_missing(value) {
+        return Ok(args.first().cloned().unwrap_or_else(|| Var::from("")));
+    }
+    minijinja::filters::default(state, value, args)
+}
+
+fn is_missing(value: &Var) -> bool {
+    value.is_undefined() || value.downcast_object_ref::<Missing>().is_some()
+}
+
+/// The variables of a template: what is known of the instance as `v1` and at the top, everything
+/// the cloud said as `ds`, the launch parameters as `params`, and `role`. Names with `-` or `.` can
+/// be written with `_` as well.
+///
+/// `probe` looks at the distribution and the kernel.
+pub(crate) fn variables(
+    metadata: &InstanceMetadata,
+    params: &Params,
+    probe: Option<&dyn Probe>,
+) -> Map<String, Value> {
+    let mut v1: Map<String, Value> = crate::report_file::public(metadata).into_iter().collect();
+    v1.insert(
+        "cloud_id".to_owned(),
+        v1.get("cloud_name").cloned().unwrap_or_default(),
+    );
+    v1.insert("machine".to_owned(), json!(std::env::consts::ARCH));
+    if let Some(probe) = probe {
+        v1.extend(system(probe));
+    }
+    let mut ds = metadata.rest.clone();
+    if let Some(ds) = ds.as_object_mut() {
+        ds.entry("meta_data")
+            .or_insert_with(|| metadata.rest.get("meta-data").cloned().unwrap_or_default());
+    }
+    let mut all = v1.clone();
+    all.insert("v1".to_owned(), Value::Object(v1));
+    all.insert("ds".to_owned(), ds);
+    let params = params
+        .iter()
+        .map(|(name, value)| (name.to_owned(), json!(value)));
+    all.insert("params".to_owned(), Value::Object(params.collect()));
+    if let Some(index) = metadata.launch_index {
+        let role = if index.is_first() {
+            "leader"
+        } else {
+            "follower"
+        };
+        all.insert("role".to_owned(), json!(role));
+    }
+    all
+}
+
+/// Source of the names: cloud-init, `cloudinit/sources/__init__.py`
+/// (`_get_standardized_metadata`); os-release(5).
+fn system(probe: &dyn Probe) -> Map<String, Value> {
+    let read = |path: &str| {
+        let bytes = probe.read(Path::new(path)).ok().flatten();
+        bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let release = read("/etc/os-release").unwrap_or_default();
+    let field = |name: &str| {
+        let line = release
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.map(|value| json!(value.trim_matches(['"', '\''])))
+    };
+    let known = [
+        ("distro", field("ID")),
+        ("variant", field("ID")),
+        ("distro_version", field("VERSION_ID")),
+        ("distro_release", field("VERSION_CODENAME")),
+        (
+            "kernel_release",
+            read("/proc/sys/kernel/osrelease").map(|text| json!(text.trim())),
+        ),
+    ];
+    let known = known.into_iter();
+    known
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
+}
+
+type Names = Arc<Mutex<Vec<String>>>;
+
+fn node(map: &Map<String, Value>, missing: &Names) -> Node {
+    let mut entries = BTreeMap::new();
+    for (name, value) in map {
+        let value = variable(value, missing);
+        let alias = name.replace(['-', '.'], "_");
+        if alias != *name && !map.contains_key(&alias) {
+            entries.insert(alias, value.clone());
+        }
+        entries.insert(name.clone(), value);
+    }
+    Node {
+        entries,
+        missing: Arc::clone(missing),
+    }
+}
+
+fn variable(value: &Value, missing: &Names) -> Var {
+    match value {
+        Value::Object(map) => Var::from_object(node(map, missing)),
+        Value::Array(list) => list.iter().map(|value| variable(value, missing)).collect(),
+        Value::String(text) => Var::from(text.as_str()),
+        Value::Bool(value) => Var::from(*value),
+        Value::Null => Var::from(()),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(value), _) => Var::from(value),
+            (_, Some(value)) => Var::from(value),
+            _ => Var::from(number.as_f64().unwrap_or_default()),
+        },
+    }
+}
+
+/// A mapping that knows the names that it was asked for in vain.
+#[derive(Debug)]
+struct Node {
+    entries: BTreeMap<String, Var>,
+    missing: Names,
+}
+
+impl Object for Node {
+    fn get_value(self: &Arc<Self>, key: &Var) -> Option<Var> {
+        self.entries.get(key.as_str()?).cloned()
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Var> {
+        let found = self.entries.get(key).cloned();
+        Some(found.unwrap_or_else(|| {
+            Var::from_object(Missing {
+                name: key.to_owned(),
+                missing: Arc::clone(&self.missing),
+            })
+        }))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let names = self.entries.keys().map(|name| Var::from(name.as_str()));
+        Enumerator::Values(names.collect())
+    }
+}
+
+/// All variables. What is none of them may still be a function of jinja's own, such as `range`.
+#[derive(Debug)]
+struct Root {
+    node: Arc<Node>,
+    functions: Vec<String>,
+}
+
+impl Object for Root {
+    fn get_value(self: &Arc<Self>, key: &Var) -> Option<Var> {
+        self.node.get_value(key)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Var> {
+        let is_function = self.functions.iter().any(|name| name == key);
+        if is_function && !self.node.entries.contains_key(key) {
+            return None;
+        }
+        self.node.get_value_by_str(key)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.node.enumerate()
+    }
+}
+
+/// A variable that is not there: false, empty, and its name when it is written.
+#[derive(Debug)]
+struct Missing {
+    name: String,
+    missing: Names,
+}
+
+impl Object for Missing {
+    /// Below what is not there, nothing is: the whole part is left out then.
+    fn get_value_by_str(self: &Arc<Self>, _: &str) -> Option<Var> {
+        Some(Var::from(Error::from(ErrorKind::UndefinedError)))
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        false
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Empty
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !names.contains(&self.name) {
+            names.push(self.name.clone());
+        }
+        write!(f, "{MISSING}{}", self.name)
+    }
+}
+
+/// Takes so many bytes and no more.
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len().saturating_add(bytes.len()) > MAX_RENDERED {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
