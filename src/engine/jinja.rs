@@ -45,6 +45,7 @@ pub(crate) struct Fault {
 
 /// The text behind the header, if the text begins with one that names jinja.
 pub(crate) fn body(text: &str) -> Option<&str> {
+    let text = text.trim_start();
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let header = first.trim().to_ascii_lowercase();
     let engine = header.strip_prefix("##")?.trim_start();

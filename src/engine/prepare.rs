@@ -16,7 +16,7 @@ use crate::json_patch::Patch;
 use crate::settings::Settings;
 use crate::user_data::params::Selected;
 use crate::user_data::{Includes, Kept};
-use crate::{environment, merge, output, template, user_data, vendor};
+use crate::{environment, jinja, merge, output, template, user_data, vendor};
 
 /// Everything that a boot is planned from.
 #[derive(Debug, Clone, Default)]
@@ -103,6 +103,7 @@ pub fn prepare_with(
     let mut reader = Reader {
         settings,
         includes,
+        metadata,
         index: metadata.launch_index,
         out: Prepared::default(),
     };
@@ -134,6 +135,7 @@ pub fn prepare_with(
 struct Reader<'a> {
     settings: &'a Settings,
     includes: &'a Includes<'a>,
+    metadata: &'a InstanceMetadata,
     index: Option<LaunchIndex>,
     out: Prepared,
 }
@@ -210,6 +212,7 @@ impl Reader<'_> {
                 USED.to_owned()
             }
             PartKind::Parameters if !part.vendor => self.parameters(&part),
+            PartKind::Jinja => self.template(&part, index, config),
             // As with cloud-init, nobody misses what is empty.
             _ if part.body.expose().is_empty() => "ignored: empty".to_owned(),
             PartKind::Unsupported(mime) => {
@@ -302,6 +305,61 @@ impl Reader<'_> {
             Err(error) => {
                 self.out.problems.push(error.warning());
                 "ignored: it cannot be applied".to_owned()
+            }
+        }
+    }
+
+    /// Renders a template, and takes what it became. Source: cloud-init,
+    /// `cloudinit/handlers/jinja_template.py`.
+    fn template(
+        &mut self,
+        part: &Part,
+        index: &mut Option<LaunchIndex>,
+        config: &mut merge::Parts,
+    ) -> String {
+        let name = called(part);
+        let Ok(text) = std::str::from_utf8(part.body.expose()) else {
+            return self.ignore(part, "not UTF-8", None);
+        };
+        let line = part.first_line.max(1).saturating_add(1);
+        let Some(template) = jinja::body(text) else {
+            let hint = "begin it with the line `## template: jinja`";
+            return self.ignore(part, "a template without its header", Some(hint));
+        };
+        let variables = jinja::variables(self.metadata, &self.out.params, self.includes.probe);
+        let rendered = match jinja::render(template, &variables) {
+            Ok(rendered) => rendered,
+            Err(fault) => {
+                let line = line.saturating_add(fault.line.saturating_sub(1));
+                let message = format!(
+                    "part ignored: the template cannot be rendered: {}",
+                    fault.message
+                );
+                let problem = Problem::warning(Some(Place::new(name, line, 1)), message);
+                self.out.problems.push(problem);
+                return "ignored: it cannot be rendered".to_owned();
+            }
+        };
+        for missing in &rendered.missing {
+            let message = format!("the template names `{missing}`, which there is not");
+            let problem = Problem::warning(Some(Place::whole(name.as_str())), message);
+            let hint = "`firstlight query --list` shows what there is; `| default('...')` stands in for it";
+            self.out.problems.push(problem.hint(hint));
+        }
+        match user_data::sniffed(rendered.text.as_bytes()) {
+            Some(kind @ (PartKind::CloudConfig | PartKind::Script | PartKind::BootHook)) => {
+                let part = Part {
+                    kind,
+                    first_line: line,
+                    body: Secret::new(rendered.text.into_bytes()),
+                    ..part.clone()
+                };
+                self.take(part, index, config)
+            }
+            _ => {
+                let why =
+                    "the template renders to neither a cloud-config nor a script nor a boothook";
+                self.ignore(part, why, None)
             }
         }
     }

@@ -255,3 +255,46 @@ fn a_type_that_nobody_handles_is_named_with_its_size_and_without_its_content() {
         )
     );
 }
+
+#[test]
+fn a_template_becomes_what_it_renders_to() {
+    let header = "## template: jinja\n";
+    #[rustfmt::skip]
+    let table = [
+        // behind the header                                            hostname        scripts  warnings
+        ("#cloud-config\nhostname: h-{{ v1.instance_id }}\n",           Some("h-i-1"),  0,       0),
+        ("#!/bin/sh\necho {{ instance_id }}\n",                         None,           1,       0),
+        ("#cloud-config\nhostname: {{ nope }}\n",                       Some("CI_MISSING_JINJA_VAR/nope"), 0, 1),
+        ("#cloud-config\nhostname: {{ nope.below }}\n",                 None,           0,       1),
+        ("#cloud-config\nhostname: {{ ds.meta-data }}\n",               None,           0,       1),
+        ("nothing {{ instance_id }}\n",                                 None,           0,       1),
+        ("#include\nfile:///etc/{{ instance_id }}\n",                   None,           0,       1),
+    ];
+    for (text, hostname, scripts, warnings) in table {
+        let prepared = prepared("", 0, &format!("{header}{text}"));
+        let found = prepared
+            .config
+            .get("hostname")
+            .and_then(|name| name.as_str());
+        assert_eq!(found, hostname, "{text}");
+        assert_eq!(prepared.scripts.len(), scripts, "{text}");
+        assert_eq!(
+            prepared.problems.len(),
+            warnings,
+            "{text}: {:?}",
+            prepared.problems
+        );
+    }
+    let said = prepared(
+        "",
+        0,
+        &format!("{header}#cloud-config\na: 1\nb: {{{{ nope.below }}}}\n"),
+    );
+    assert!(
+        said.problems[0]
+            .to_string()
+            .starts_with("part-001:4:1: part ignored: the template"),
+        "{:?}",
+        said.problems
+    );
+}

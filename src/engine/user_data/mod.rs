@@ -13,8 +13,18 @@ pub(crate) mod script;
 #[cfg(test)]
 mod tests;
 
+use contract::user_data::PartKind;
+
 pub use include::{Includes, Offline};
 pub(crate) use include::{Kept, decode};
+
+/// What a text begins like, if that is a part of its own.
+pub(crate) fn sniffed(body: &[u8]) -> Option<PartKind> {
+    match detect::sniff(body)? {
+        detect::Type::Part(kind) => Some(kind),
+        detect::Type::Archive | detect::Type::Include => None,
+    }
+}
 
 /// A leaf of a message before it is known what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
