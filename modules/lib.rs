@@ -17,7 +17,7 @@ mod scripts;
 mod ssh_keys;
 mod users;
 
-pub use cloud_init::CLOUD_INIT;
+pub use cloud_init::{CLOUD_INIT, CLOUD_INIT_KEYS};
 
 /// Every module, in the order in which the boot runs them.
 ///

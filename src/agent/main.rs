@@ -1,6 +1,7 @@
 //! firstlight: turns one generic machine image into this particular machine.
 
 mod boot;
+mod checks;
 mod cli;
 mod fetch;
 mod image_tree;

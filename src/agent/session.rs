@@ -23,7 +23,7 @@ use net::s3::S3;
 use system::{DryRun, Host, RunLock};
 
 use crate::fetch::Fetcher;
-use crate::image_tree;
+use crate::{checks, image_tree};
 
 /// Which machine, and who tells what it shall become.
 #[derive(Debug, Clone, clap::Args)]
@@ -186,6 +186,14 @@ impl Session {
             found.vendor_data.as_ref(),
         );
         let (modules, odd) = module_list(&prepared.config);
+        prepared.problems.extend(odd);
+        let told: Vec<Problem> = self
+            .problems
+            .iter()
+            .chain(&prepared.problems)
+            .cloned()
+            .collect();
+        let odd = checks::of_boot(&prepared, &told);
         prepared.problems.extend(odd);
         let known = Known {
             metadata: found.metadata.clone(),
@@ -384,7 +392,13 @@ pub(crate) fn dry_run(session: &Session) -> DryRun<'_> {
 }
 
 /// Puts a stage's report in its place, instead of one of the same stage if there is one.
+///
+/// What a module says about a place goes before what was guessed without it.
 pub(crate) fn note_stage(report: &mut Report, stage: StageReport) {
+    let place = |own: &ProblemReport| (own.source.clone(), own.line, own.column);
+    let told = stage.modules.iter().flat_map(|module| &module.problems);
+    let told: Vec<_> = told.filter(|own| own.line > 0).map(place).collect();
+    report.problems.retain(|own| !told.contains(&place(own)));
     match report
         .stages
         .iter_mut()

@@ -7,6 +7,7 @@
 mod choice;
 pub mod ec2;
 mod fields;
+mod keys;
 mod layout;
 mod nocloud;
 mod seed;
@@ -15,6 +16,7 @@ use contract::datasource::Datasource;
 
 pub use choice::{Choice, choose};
 pub use ec2::Ec2;
+pub use keys::KEYS;
 pub use nocloud::NoCloud;
 pub use seed::{Seed, metadata_file};
 

@@ -22,6 +22,7 @@ pub mod settings;
 pub mod store;
 mod template;
 mod user_data;
+pub mod validate;
 mod vendor;
 
 pub use prepare::{PartRow, Prepared, prepare, prepare_with};

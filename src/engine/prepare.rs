@@ -47,7 +47,7 @@ impl Prepared {
 }
 
 /// One part of the user data, for a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartRow {
     /// Its name.
     pub name: String,
@@ -59,6 +59,8 @@ pub struct PartRow {
     pub mime: String,
     /// The decoded payload.
     pub body: Secret<Vec<u8>>,
+    /// The line of the user data at which it begins, 1-based, where that is known.
+    pub first_line: u32,
     /// For which instance of the launch it is.
     pub launch_index: Option<LaunchIndex>,
     /// What became of it: `used`, `for another launch index`, `ignored: ...`.
@@ -151,6 +153,7 @@ impl Reader<'_> {
                 kind: kind_name(&part.kind).to_owned(),
                 mime: part.kind.mime().to_owned(),
                 body: part.body.clone(),
+                first_line: part.first_line,
                 launch_index: part.launch_index,
                 decision: String::new(),
             };

@@ -7,10 +7,12 @@ mod modules;
 mod plan;
 mod query;
 mod run;
+mod schema;
 mod semaphores;
 mod status;
 mod table;
 mod userdata;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,8 @@ enum Command {
     Status(status::Status),
     Query(query::Query),
     Userdata(userdata::Userdata),
+    Validate(validate::Validate),
+    Schema(schema::Schema),
     Modules(modules::Modules),
     #[command(subcommand)]
     Semaphores(semaphores::Semaphores),
@@ -85,6 +89,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Status(command) => command.run(&target),
         Command::Query(command) => command.run(&target),
         Command::Userdata(command) => command.run(&target),
+        Command::Validate(command) => command.run(),
+        Command::Schema(command) => command.run(),
         Command::Modules(command) => command.run(&target),
         Command::Semaphores(command) => command.run(&target),
         Command::Clean(command) => command.run(&target),

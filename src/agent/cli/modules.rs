@@ -3,18 +3,23 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
-use contract::module::Entry;
+use contract::module::{Entry, Frequency, Wake};
+use contract::schema::{Key, Shape};
+use engine::validate::properties;
 use serde_json::json;
 
 use super::{Format, table};
 use crate::session::{self, Target};
 
-/// List the modules in the order in which they run.
+/// List the modules in the order in which they run, or describe one.
 ///
 /// Order, stage and frequency are those that this machine's configuration gives them; a module that
 /// it leaves out has the frequency `never`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Modules {
+    /// Describe this module: its keys, what they may hold, and what holds without them.
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
     /// How to print the list.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -22,6 +27,9 @@ pub(super) struct Modules {
 
 impl Modules {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
+        if let Some(name) = &self.name {
+            return describe(find(name)?, self.format);
+        }
         let (wanted, left_out) = session::modules_of(target)?;
         let wanted = wanted.iter().map(|entry| (entry, entry.frequency.as_str()));
         let all = wanted.chain(left_out.iter().map(|entry| (entry, "never")));
@@ -51,6 +59,69 @@ impl Modules {
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn describe(entry: &Entry, format: Format) -> anyhow::Result<ExitCode> {
+    let facts = entry.facts;
+    if format == Format::Json {
+        table::json(&json!({
+            "name": facts.name,
+            "summary": facts.summary,
+            "stage": facts.stage,
+            "frequency": facts.frequency,
+            "keys": properties(facts.keys),
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let frequency = match facts.frequency {
+        Frequency::Always => "at every boot",
+        Frequency::Instance => "once for an instance",
+        Frequency::Once => "once for a disk",
+    };
+    let wake = match facts.wake {
+        Wake::OnKeys if !facts.keys.is_empty() => ", if one of its keys is given",
+        _ => "",
+    };
+    table::line(&format!("{}: {}", facts.name, facts.summary));
+    let stage = facts.stage.as_str();
+    table::line(&format!("stage {stage}, {frequency}{wake}"));
+    if !facts.keys.is_empty() {
+        let mut rows = vec![table::row(["KEY", "HOLDS", "DEFAULT", "WHAT"])];
+        facts
+            .keys
+            .iter()
+            .for_each(|key| rows_of(key, "", &mut rows));
+        table::line("");
+        table::print(&rows);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A row for the key and for each field below it.
+fn rows_of(key: &Key, above: &str, rows: &mut Vec<Vec<String>>) {
+    let path = format!("{above}{}", key.name);
+    let default = match key.default {
+        Some(default) => default,
+        None if key.is_required => "needed",
+        None => "",
+    };
+    rows.push(table::row([&path, &key.shape.name(), default, key.summary]));
+    rows_below(&key.shape, &path, rows);
+}
+
+fn rows_below(shape: &Shape, path: &str, rows: &mut Vec<Vec<String>>) {
+    match shape {
+        Shape::Map(fields) | Shape::Strict(fields) => {
+            let above = format!("{path}.");
+            fields.iter().for_each(|key| rows_of(key, &above, rows));
+        }
+        Shape::List(of) => rows_below(of, &format!("{path}[]"), rows),
+        Shape::Named(of) => rows_below(of, &format!("{path}.NAME"), rows),
+        Shape::OneOf(shapes) => shapes
+            .iter()
+            .for_each(|shape| rows_below(shape, path, rows)),
+        _ => {}
     }
 }
 

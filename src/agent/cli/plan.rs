@@ -54,7 +54,7 @@ impl Plan {
                 &wanted,
                 &mut mode,
             );
-            report.stages.push(done);
+            session::note_stage(&mut report, done);
         }
         match self.format {
             Format::Json => table::json(&report)?,

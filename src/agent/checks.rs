@@ -1,0 +1,254 @@
+//! What is wrong with what was said, found without doing it.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use contract::config::Config;
+use contract::instance::InstanceMetadata;
+use contract::machine::{FileKind, Probe};
+use contract::module::Context;
+use contract::params::Params;
+use contract::place::Place;
+use contract::plan::{Problem, Severity};
+use contract::user_data::UserData;
+use contract::yaml::{self, Kind, Limits, Mapping};
+use engine::image::Image;
+use engine::settings::Settings;
+use engine::validate::{Find, Schema, lint};
+use engine::{PartRow, Prepared};
+
+const CLOUD_CONFIG: &str = "text/cloud-config";
+
+/// Everything that the configuration may hold.
+pub(crate) fn schema() -> Schema {
+    let keys = modules::TABLE.iter().flat_map(|entry| entry.facts.keys);
+    Schema::new(keys.chain(datasources::KEYS), modules::CLOUD_INIT_KEYS)
+}
+
+/// What a boot tells of its configuration and user data beside `told`. Nothing of it stops
+/// anything: modules say themselves what they cannot use.
+pub(crate) fn of_boot(prepared: &Prepared, told: &[Problem]) -> Vec<Problem> {
+    let told: HashSet<&Place> = places(told).collect();
+    let mut problems = schema().check(prepared.config.root());
+    problems.retain(|problem| !problem.place.as_ref().is_some_and(|at| told.contains(at)));
+    for problem in &mut problems {
+        problem.severity = problem.severity.min(Severity::Warning);
+    }
+    let used = prepared.parts.iter().filter(|part| part.decision == "used");
+    let finds = used.flat_map(|part| lint(part.body.expose(), &part.name, part.first_line));
+    problems.extend(finds.map(|find| find.notice()));
+    problems
+}
+
+/// Something found in a file.
+pub(crate) struct Remark {
+    pub(crate) problem: Problem,
+    /// The part of user data it stands in, if that has several.
+    pub(crate) part: Option<String>,
+    /// The line it stands in, as far as everybody may see it.
+    pub(crate) line: Option<String>,
+}
+
+/// What is wrong with a file of user data, or of a single cloud-config.
+pub(crate) fn user_data(bytes: Vec<u8>) -> anyhow::Result<Vec<Remark>> {
+    let metadata = InstanceMetadata::new("i-assumed".parse()?, "file");
+    let (image, settings) = (Image::default(), Settings::default());
+    let data = UserData::new(bytes);
+    let prepared = engine::prepare(&image, &settings, &metadata, &data, None);
+    let mut checked = Checked::default();
+    for mut problem in prepared.problems {
+        // At a boot the others go on; whoever checks a file wants to know.
+        if is_ignored(&problem, &prepared.parts) {
+            problem.severity = Severity::Error;
+        }
+        checked.problems.push(problem);
+    }
+    for part in &prepared.parts {
+        let text = String::from_utf8_lossy(part.body.expose()).into_owned();
+        checked
+            .finds
+            .extend(lint(text.as_bytes(), &part.name, part.first_line));
+        if part.mime == CLOUD_CONFIG && !part.decision.starts_with("ignored") {
+            let first = part.first_line.max(1);
+            let parsed = yaml::parse_at(&text, part.name.as_str(), first, &Limits::default());
+            if let Ok(Kind::Map(root)) = parsed.map(|document| document.value.kind) {
+                checked.document(root, &metadata);
+            }
+        }
+    }
+    if prepared.parts.is_empty() && checked.problems.is_empty() {
+        let problem = Problem::warning(None, "there is nothing in it");
+        checked.problems.push(problem);
+    }
+    Ok(checked.remarks(&prepared.parts))
+}
+
+/// What is wrong with a file of an image's configuration; its templates are not rendered.
+pub(crate) fn image_file(path: &Path, bytes: &[u8]) -> anyhow::Result<Vec<Remark>> {
+    let metadata = InstanceMetadata::new("i-assumed".parse()?, "file");
+    let name = std::path::absolute(path)?.display().to_string();
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let mut checked = Checked {
+        finds: lint(bytes, &name, 1),
+        ..Checked::default()
+    };
+    match yaml::parse(&text, name.as_str(), &Limits::default()) {
+        Ok(document) => {
+            let odd = document.warnings.into_iter();
+            let odd = odd.map(|odd| Problem::warning(Some(odd.place), odd.message));
+            checked.problems.extend(odd);
+            match document.value.kind {
+                Kind::Map(root) => checked.image(root, &text, &metadata),
+                Kind::Null => {}
+                other => {
+                    let message = format!("expected a mapping, found {}", other.name());
+                    let place = Some(document.value.place);
+                    checked.problems.push(Problem::error(place, message));
+                }
+            }
+        }
+        Err(error) => checked.problems.push(Problem {
+            hint: error.hint,
+            ..Problem::error(Some(error.place), error.message)
+        }),
+    }
+    Ok(checked.remarks(&[PartRow {
+        name,
+        body: contract::secret::Secret::new(text.into_bytes()),
+        first_line: 1,
+        ..PartRow::default()
+    }]))
+}
+
+#[derive(Default)]
+struct Checked {
+    problems: Vec<Problem>,
+    finds: Vec<Find>,
+}
+
+impl Checked {
+    fn image(&mut self, root: Mapping, text: &str, metadata: &InstanceMetadata) {
+        let config = Config::new(root.clone());
+        self.problems.extend(Settings::of(&config).1);
+        let lists = engine::module_list::wanted(modules::TABLE, modules::CLOUD_INIT, &config);
+        self.problems.extend(lists.1);
+        if text.contains("{{") || text.contains("{%") {
+            self.add(schema().check(&root));
+        } else {
+            self.document(root, metadata);
+        }
+    }
+
+    /// Holds a document against the schema, and lets each module whose keys it has make its plan, for
+    /// a machine without files: what is wrong with the values comes out of that. Of two that speak
+    /// of one place the module knows better, unless the schema knows what was meant.
+    fn document(&mut self, root: Mapping, metadata: &InstanceMetadata) {
+        let (meant, guessed): (Vec<_>, Vec<_>) = schema()
+            .check(&root)
+            .into_iter()
+            .partition(|problem| problem.hint.is_some());
+        self.add(meant);
+        let config = Config::new(root);
+        let (params, dir) = (
+            Params::default(),
+            Path::new("/var/lib/firstlight/instances/none"),
+        );
+        let context = Context {
+            instance: metadata,
+            config: &config,
+            params: &params,
+            scripts: &[],
+            instance_dir: dir,
+            probe: &NoFiles,
+        };
+        for entry in modules::TABLE {
+            let names = entry.facts.key_names();
+            if names.iter().any(|name| config.get(name).is_some()) {
+                let mut problems = entry.plan(&context).problems;
+                problems.retain(|problem| problem.place.is_some());
+                self.add(problems);
+            }
+        }
+        self.add(guessed);
+    }
+
+    /// Adds what is not told yet.
+    fn add(&mut self, problems: Vec<Problem>) {
+        let told: HashSet<Place> = places(&self.problems).cloned().collect();
+        let is_new =
+            |problem: &Problem| !problem.place.as_ref().is_some_and(|at| told.contains(at));
+        self.problems.extend(problems.into_iter().filter(is_new));
+    }
+
+    /// All of it in the order of the text, each with its line.
+    fn remarks(self, texts: &[PartRow]) -> Vec<Remark> {
+        let Self {
+            mut problems,
+            finds,
+        } = self;
+        for find in &finds {
+            let mut problem = find.notice();
+            problem.severity = Severity::Warning;
+            problems.push(problem);
+        }
+        let order = |place: &Place| {
+            let part = texts.iter().position(|part| part.name == *place.source);
+            (part, place.line, place.column)
+        };
+        problems.sort_by_key(|problem| problem.place.as_ref().map(order));
+        let remark = |problem: Problem| {
+            let place = problem.place.as_ref();
+            let part = place.and_then(|at| texts.iter().find(|part| part.name == *at.source));
+            let name = part.map(|part| part.name.clone());
+            Remark {
+                part: name.filter(|_| texts.len() > 1),
+                line: place
+                    .zip(part)
+                    .and_then(|(at, part)| line(at, part, &finds)),
+                problem,
+            }
+        };
+        problems.into_iter().map(remark).collect()
+    }
+}
+
+/// The line that a place is in, without what looks like a secret.
+fn line(place: &Place, part: &PartRow, finds: &[Find]) -> Option<String> {
+    let index = place.line.checked_sub(part.first_line.max(1))?;
+    let text = String::from_utf8_lossy(part.body.expose());
+    let line = text.lines().nth(usize::try_from(index).ok()?)?;
+    engine::validate::redacted(line, &part.name, place.line, finds)
+}
+
+fn places(problems: &[Problem]) -> impl Iterator<Item = &Place> {
+    let places = problems.iter().filter_map(|problem| problem.place.as_ref());
+    places.filter(|place| !place.is_whole())
+}
+
+/// Whether the problem is why its part counts for nothing.
+fn is_ignored(problem: &Problem, parts: &[PartRow]) -> bool {
+    let Some(place) = &problem.place else {
+        return false;
+    };
+    let part = parts.iter().find(|part| part.name == *place.source);
+    part.is_some_and(|part| part.decision.starts_with("ignored"))
+        && problem.severity == Severity::Warning
+}
+
+/// A machine of which nothing is known.
+struct NoFiles;
+
+impl Probe for NoFiles {
+    fn read(&self, _: &Path) -> io::Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    fn list(&self, _: &Path) -> io::Result<Option<Vec<String>>> {
+        Ok(None)
+    }
+
+    fn kind(&self, _: &Path) -> io::Result<Option<FileKind>> {
+        Ok(None)
+    }
+}
