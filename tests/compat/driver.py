@@ -9,6 +9,7 @@ temporary directory is changed.
 import base64
 import datetime
 import hashlib
+import importlib
 import json
 import logging
 import os
@@ -93,8 +94,10 @@ def described(message, kept):
         if part.get_content_maintype() == "multipart":
             continue
         payload = octets(util.fully_decoded_payload(part))
+        name = part.get_filename() or "part-%03d" % len(leaves)
         leaves.append({
-            "name": part.get_filename() or "part-%03d" % len(leaves),
+            "name": name,
+            "file": util.clean_filename(name),
             "type": part.get_content_type(),
             "launch_index": part.get("Launch-Index"),
             "size": len(payload),
@@ -135,6 +138,9 @@ def answer(case, top):
     }
     (run / "instance-data-sensitive.json").write_text(json.dumps(known))
 
+    for name in [name for name in sys.modules if name.startswith("part-handler")]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
     warnings = Warnings()
     logging.getLogger().handlers = [warnings]
     hooks = []
