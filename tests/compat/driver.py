@@ -78,7 +78,7 @@ def plain(value):
 
 
 def key_text(key):
-    return key if isinstance(key, str) else json.dumps(plain(key), sort_keys=True)
+    return "null" if key is None else str(key)
 
 
 def octets(payload):
