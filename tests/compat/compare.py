@@ -15,6 +15,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,12 @@ import generated
 HERE = pathlib.Path(__file__).resolve().parent
 SEED, RANDOM = 1, 200
 OTHER_INDEX = "for another launch index"
-SCRIPT = "text/x-shellscript"
+# Where cloud-init writes what is run, and of which type it is.
+WRITTEN = {
+    "instance/scripts": "text/x-shellscript", "instance/boothooks": "text/cloud-boothook",
+    "scripts/per-boot": "text/x-shellscript-per-boot", "scripts/per-once": "text/x-shellscript-per-once",
+    "scripts/per-instance": "text/x-shellscript-per-instance",
+}
 
 
 class Served(http.server.BaseHTTPRequestHandler):
@@ -116,11 +122,15 @@ def same(theirs, ours):
 
 
 def number(text):
-    """A launch index as the filter reads it; None when it is no number."""
-    try:
-        return int(text)
-    except (TypeError, ValueError):
-        return None
+    """A launch index; None when it is one of no instance, which the parts that are kept tell apart."""
+    found = re.fullmatch(r"\s*\+?([0-9]+)\s*", text or "")
+    return int(found[1]) if found else None
+
+
+def type_of(part):
+    """The type. What is no message has one of its own in cloud-init; launch parameters have none."""
+    is_plain = part.get("format") == "parameters" or part["type"] == "text/x-not-multipart"
+    return "text/plain" if is_plain else part["type"]
 
 
 def differences(theirs, ours):
@@ -135,7 +145,7 @@ def differences(theirs, ours):
         return
     for field, of_theirs, of_ours in [
         ("names", lambda part: part["file"], lambda part: part["name"]),
-        ("types", lambda part: part["type"], lambda part: part["type"]),
+        ("types", type_of, type_of),
         ("bytes", lambda part: (part["size"], part["sha256"][:12]), lambda part: (part["size"], part["sha256"][:12])),
         ("indexes", lambda part: number(part["launch_index"]), lambda part: part["launch_index"]),
         ("kept", lambda part: part["kept"], lambda part: part["decision"] != OTHER_INDEX),
@@ -143,10 +153,13 @@ def differences(theirs, ours):
         a, b = list(map(of_theirs, theirs["parts"])), list(map(of_ours, ours["parts"]))
         if a != b:
             yield field, a, b
-    written = {name.split("/")[-1] for name in theirs["files"] if name.startswith("instance/scripts/")}
-    scripts = {part["name"] for part in used if part["type"] == SCRIPT}
-    if not any(part["type"] == "text/jinja2" for part in theirs["parts"]) and written != scripts:
-        yield "scripts", sorted(written), sorted(scripts)
+    written = sorted((WRITTEN[folder], name) for folder, name in (path.rsplit("/", 1) for path in theirs["files"]))
+    run = sorted({(part["type"], part["name"]) for part in used if part["type"] in WRITTEN.values()})
+    # What a template becomes is not in the table of parts.
+    if not any(part["type"] == "text/jinja2" for part in theirs["parts"]) and written != run:
+        yield "scripts", written, run
+    # Both know by now for whom a part is; nobody reads the key again.
+    (theirs["config"] or {}).pop("launch-index", None)
     if not same(theirs["config"] or {}, ours["config"]):
         yield "config", theirs["config"], ours["config"]
 
