@@ -11,11 +11,14 @@ import argparse
 import base64
 import concurrent.futures
 import fnmatch
+import hashlib
 import http.server
+import itertools
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,11 +31,13 @@ import generated
 HERE = pathlib.Path(__file__).resolve().parent
 SEED, RANDOM = 1, 200
 OTHER_INDEX = "for another launch index"
-# Where cloud-init writes what is run, and of which type it is.
+INSTANCE_ID = "i-0123456789abcdef0"
+STATE = "var/lib/firstlight/instances/" + INSTANCE_ID
+# Where cloud-init writes what is run, and where firstlight does.
 WRITTEN = {
-    "instance/scripts": "text/x-shellscript", "instance/boothooks": "text/cloud-boothook",
-    "scripts/per-boot": "text/x-shellscript-per-boot", "scripts/per-once": "text/x-shellscript-per-once",
-    "scripts/per-instance": "text/x-shellscript-per-instance",
+    "instance/scripts": STATE + "/scripts", "instance/boothooks": STATE + "/boothooks",
+    "scripts/per-boot": "var/lib/cloud/scripts/per-boot", "scripts/per-once": "var/lib/cloud/scripts/per-once",
+    "scripts/per-instance": "var/lib/cloud/scripts/per-instance",
 }
 
 
@@ -82,25 +87,35 @@ def ask_cloud_init(tree, cases):
 
 
 def ask_firstlight(program, case, folder):
-    file = folder / ("%x" % id(case))
-    file.write_bytes(case["data"])
-    arguments = ["--format", "json", "--file", str(file)]
-    metadata = dict(case.get("metadata") or {})
-    metadata["instance-id"] = "i-0123456789abcdef0"
+    """Its table of parts, its configuration, and what it writes to be run."""
+    seed, root = folder / "seed", folder / "root"
+    seed.mkdir(parents=True)
+    (root / "etc").mkdir(parents=True)
+    metadata = {**(case.get("metadata") or {}), "instance-id": INSTANCE_ID}
     metadata.pop("ami-launch-index", None)
     if case.get("launch_index") is not None:
-        arguments += ["--launch-index", str(case["launch_index"])]
-    described = file.with_suffix(".metadata")
-    described.write_text(json.dumps(metadata))
-    arguments += ["--metadata", str(described)]
+        metadata["ami-launch-index"] = case["launch_index"]
+    (seed / "meta-data").write_text(json.dumps(metadata))
+    (seed / "user-data").write_bytes(case["data"])
+    offline = ["--format", "json", "--file", seed / "user-data", "--metadata", seed / "meta-data"]
     answer = {}
-    for what in ["parts", "config"]:
-        run = subprocess.run([program, "userdata", what, *arguments], capture_output=True, check=False)
-        if run.returncode != 0:
+    for what in [["userdata", "parts", *offline], ["userdata", "config", *offline], ["apply", "--seed", seed, "--root", root]]:
+        run = subprocess.run([program, *what], capture_output=True, check=False)
+        if run.returncode not in (0, 1) or (run.returncode and what[0] == "userdata"):
             return {"crash": "exit %d: %s" % (run.returncode, run.stderr.decode(errors="replace")[-300:])}
-        answer[what] = json.loads(run.stdout)
-        answer["said"] = run.stderr.decode(errors="replace")
+        if what[0] == "userdata":
+            answer[what[1]] = json.loads(run.stdout)
+    answer["files"] = {}
+    for theirs, ours in WRITTEN.items():
+        for path in (root / ours).glob("*"):
+            if path.name != "runcmd":
+                answer["files"]["%s/%s" % (theirs, path.name)] = digest(path.read_bytes())
+    shutil.rmtree(folder)
     return answer
+
+
+def digest(content):
+    return "%d %s" % (len(content), hashlib.sha256(content).hexdigest()[:12])
 
 
 def same(theirs, ours):
@@ -153,11 +168,9 @@ def differences(theirs, ours):
         a, b = list(map(of_theirs, theirs["parts"])), list(map(of_ours, ours["parts"]))
         if a != b:
             yield field, a, b
-    written = sorted((WRITTEN[folder], name) for folder, name in (path.rsplit("/", 1) for path in theirs["files"]))
-    run = sorted({(part["type"], part["name"]) for part in used if part["type"] in WRITTEN.values()})
-    # What a template becomes is not in the table of parts.
-    if not any(part["type"] == "text/jinja2" for part in theirs["parts"]) and written != run:
-        yield "scripts", written, run
+    written = {path: "%(size)d %(sha256).12s" % file for path, file in theirs["files"].items()}
+    if written != ours["files"]:
+        yield "files", written, ours["files"]
     # Both know by now for whom a part is; nobody reads the key again.
     (theirs["config"] or {}).pop("launch-index", None)
     if not same(theirs["config"] or {}, ours["config"]):
@@ -194,8 +207,9 @@ def main():
     server = serve()
     cases = list(inputs(options, server.address))
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        ask = lambda case: ask_firstlight(options.firstlight, case, pathlib.Path(folder))
-        waiting = pool.map(ask, cases)
+        program = os.path.abspath(options.firstlight)
+        folders = [pathlib.Path(folder, str(number)) for number in range(len(cases))]
+        waiting = pool.map(ask_firstlight, itertools.repeat(program), cases, folders)
         theirs_of_all = ask_cloud_init(options.tree, cases)
         ours_of_all = list(waiting)
 
