@@ -97,10 +97,9 @@ def ask_firstlight(program, case, folder):
         metadata["ami-launch-index"] = case["launch_index"]
     (seed / "meta-data").write_text(json.dumps(metadata))
     (seed / "user-data").write_bytes(case["data"])
-    offline = ["--format", "json", "--file", seed / "user-data", "--metadata", seed / "meta-data"]
-    answer = {}
-    for what in [["userdata", "parts", *offline], ["userdata", "config", *offline], ["apply", "--seed", seed, "--root", root]]:
-        run = subprocess.run([program, *what], capture_output=True, check=False)
+    json_of_seed, answer = ["--format", "json", "--seed", seed, "--root", root], {}
+    for what in [["userdata", "parts"], ["userdata", "config"], ["apply"]]:
+        run = subprocess.run([program, *what, *json_of_seed], capture_output=True, check=False)
         if run.returncode not in (0, 1) or (run.returncode and what[0] == "userdata"):
             return {"crash": "exit %d: %s" % (run.returncode, run.stderr.decode(errors="replace")[-300:])}
         if what[0] == "userdata":
