@@ -10,7 +10,7 @@ CLOUD = "text/cloud-config"
 METADATA = {
     "local-hostname": "ip-10-0-0-5.internal", "ami-launch-index": 0, "instance-type": "t3.micro",
     "tags": {"instance": {"Name": "web-1", "team.name": "blue"}}, "block-device-mapping": {"ami": "xvda"},
-    "list": ["a", "b"], "zero": 0, "yes": True,
+    "list": ["a", "b"], "zero": 0, "yes": True, "nothing": None, "float": 1.5, "quoted": ["it's", 'say "x"'], "sub": {"b": 1, "a": [None, False]},
 }
 
 
@@ -205,6 +205,17 @@ TEMPLATES = [
     "a: {{ ds.meta_data.tags.instance.team_name }}\n", "a: {{ no_such | default('d') }}\n", "{# comment #}\na: 1\n", "a: {{ unclosed\n", "{% if %}\na: 1\n", "a: '{{ 1 + 1 }}'\n", "a: {{ v1.local_hostname.split('.')[0] }}\n", "a: {{ v1.region.startswith('eu') }}\n",
     "a: {{ ds.meta_data.zero }} {{ ds.meta_data.yes }}\n", "{% do ds.meta_data.list.append('z') %}\na: {{ ds.meta_data.list | length }}\n", "a: {{ ds.meta_data.list }}\n", "a: {{ ds.meta_data.tags.instance | tojson }}\n", "a: |\n  {% raw %}{{ x }}{% endraw %}\n", "  {%- if true %}\na: 1\n  {%- endif %}\n",
     "a: {{ v1['availability-zone'] }} {{ v1.availability_zone[:-1] }}\n", "a: {{ ''.__class__ }}\n", "{{ v1 }}\n", "a: {{ range(3) | join(',') }}\n", "{% if no_such is defined %}\na: 1\n{% endif %}\nb: 1\n", "{% if no_such %}\na: 1\n{% endif %}\nb: 1\n",
+    "a: {{ ds.meta_data.nothing }}\n", "a: {{ ds.meta_data.float }} {{ 7 / 2 }} {{ 7 // 2 }} {{ 2 ** 3 }} {{ 7 % 4 }}\n", "a: {{ ds.meta_data.quoted }}\n", "a: {{ ds.meta_data.sub }}\n", "a: {{ (1, 2) }}\n",
+    "a: {{ ds.meta_data.list | first }}{{ ds.meta_data.list | last }}{{ ds.meta_data.list | join('-') }}\n", "a: {{ ' x ' | trim }}{{ 'aXb' | lower | replace('x', 'y') }}{{ 'abc' | length }}\n", "a: {{ '5' | int + 1 }} {{ 2.7 | round }} {{ -3 | abs }}\n",
+    "a: {{ [3, 1, 2] | sort | join }} {{ [1, 1, 2] | unique | list | length }} {{ [1, 2, 3] | sum }} {{ [1, 2] | max }}\n", "{% for k, v in ds.meta_data.sub | dictsort %}\n{{ k }}: '{{ v }}'\n{% endfor %}\n",
+    "{% for k, v in ds.meta_data.sub.items() %}\n{{ k }}: x\n{% endfor %}\n", "{% for x in ds.meta_data.list %}\nk{{ loop.index }}{{ loop.index0 }}: {{ x }}{{ '' if loop.last else '-' }}\n{% else %}\nnone: 1\n{% endfor %}\n",
+    "{% macro m(x) %}{{ x }}!{% endmacro %}\na: {{ m('y') }}\n", "{% set ns = namespace(n=0) %}{% for x in range(4) %}{% set ns.n = ns.n + x %}{% endfor %}\na: {{ ns.n }}\n", "a: {{ 'x' if v1.region == 'eu-west-1' else 'y' }}\n", "a: {{ 'eu' in v1.region }} {{ v1.region is string }} {{ 1 is number }}\n",
+    "a: {{ v1.region.upper() }} {{ v1.region.replace('-', '_') }} {{ v1.region.endswith('1') }} {{ ' x '.strip() }}\n", "a: {{ '%s-%d' % ('x', 5) }}\n", "a: {{ '{}-{}'.format('x', 5) }}\n", "a: {{ 'x' ~ 1 ~ none }}\n", "a: {{ v1.region.split('-') }}\n", "a: {{ '-'.join(ds.meta_data.list) }}\n",
+    "a: {{ v1.region[0:2] }} {{ v1.region[-1] }} {{ ds.meta_data.list[1] }}\n", "a: {{ ds.meta_data.list[9] }}\n", "a: {{ ds.meta_data.get('zero') }} {{ ds.meta_data.get('none', 'd') }}\n", "a: {{ ds.meta_data | length }}\n", "a: {{ True }} {{ true }} {{ None }} {{ none }}\n",
+    "a: {{ no_such | upper }}\n", "a: {{ no_such + 'x' }}\n", "a: {{ no_such ~ 'x' }}\n", "a: {{ no_such == none }}\n", "{% for x in no_such %}\nb: 1\n{% endfor %}\na: 1\n", "a: {{ no_such() }}\n", "a: {{ no_such[0] }}\n", "a: {{ 1 / 0 }}\n", "a: {{ '5' + 5 }}\n",
+    "a: {{ ds.meta_data.tags.instance['team.name'] }}\n", "a: {{ 'a,b' | split(',') }}\n", "a: {{ 'x' | b64encode }}\n", "a: {{ '<&>' | e }} {{ '<&>' }}\n", "a: {{ 'a b' | urlencode }}\n", "a: {{ 'hello world' | title }} {{ 'hello' | capitalize }}\n",
+    "a:\n{% for x in ds.meta_data.list -%}\n  - {{ x }}\n{% endfor %}\n", "a: 1 {# c #}\n{# whole line #}\nb: 2\n", "a: {{ v1.instance_id }}", "a: 1\n\n\n", "{% include 'x' %}\na: 1\n", "{% block b %}\na: 1\n{% endblock %}\n", "a: {{ cycler }}\n", "{% filter upper %}\na: x\n{% endfilter %}\n",
+    "a: {{ ds.meta_data.list | map('upper') | list }}\n", "a: {{ [1, 2, 3] | select('odd') | list }}\n", "a: {{ '{{' }}\n", "# {{ instance_id }}\na: 1\n", "a: ${x} $y {x} {{x\n", "{%+ if true %}a: 1\n{%+ endif %}\n", "a: {{ ds.meta_data.local_hostname.partition('.')[0] }}\n", "a: {{ v1.cloud_name }} {{ v1.cloud_id }} {{ v1.platform }} {{ cloud_name }}\n",
 ]
 
 
