@@ -5,6 +5,7 @@
 
 use contract::module::Entry;
 
+mod boothook;
 mod cloud_init;
 mod command;
 mod content;
@@ -14,6 +15,7 @@ mod election;
 mod hostname;
 mod hosts;
 mod scripts;
+mod scripts_by_time;
 mod ssh_keys;
 mod users;
 
@@ -24,6 +26,7 @@ pub use cloud_init::{CLOUD_INIT, CLOUD_INIT_KEYS};
 /// Where cloud-init has a module of the name, the order is that of its `config/cloud.cfg.tmpl`.
 pub const TABLE: &[Entry] = &[
     // identity
+    Entry::of::<boothook::BootHook>(),
     Entry::of::<hostname::SetHostname>(),
     Entry::of::<hostname::UpdateHostname>(),
     Entry::of::<hosts::UpdateEtcHosts>(),
@@ -36,6 +39,10 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<election::ElectionUnits>(),
     // final
     Entry::of::<content::ContentDeferred>(),
+    Entry::of::<scripts_by_time::Vendor>(),
+    Entry::of::<scripts_by_time::PerOnce>(),
+    Entry::of::<scripts_by_time::PerBoot>(),
+    Entry::of::<scripts_by_time::PerInstance>(),
     Entry::of::<scripts::ScriptsUser>(),
     Entry::of::<election::ElectionRun>(),
 ];

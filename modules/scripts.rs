@@ -12,6 +12,7 @@ use contract::module::{Context, Facts, Frequency, Module, NoKeys, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
 use contract::secret::Secret;
+use contract::user_data::{Part, PartKind};
 use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
@@ -75,9 +76,11 @@ impl Module for ScriptsUser {
 
     fn plan(_: NoKeys, ctx: &Context<'_>) -> Plan {
         // Of two scripts of one name the later one is the file, as in cloud-init.
+        let own = |part: &&Part| part.kind == PartKind::Script && !part.vendor;
         let mut scripts: BTreeMap<String, Secret<Vec<u8>>> = ctx
             .scripts
             .iter()
+            .filter(own)
             .map(|part| (part.name.clone(), part.body.clone()))
             .collect();
         // runcmd's own problems are told by the module that writes it.
@@ -155,7 +158,6 @@ fn quote(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use contract::testing::{Setting, config};
-    use contract::user_data::{Part, PartKind};
 
     use super::*;
 

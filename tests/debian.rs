@@ -181,6 +181,52 @@ content:
     assert_eq!(machine.lines("var/lib/followed"), 2);
 }
 
+#[test]
+fn scripts_run_as_often_as_they_say() {
+    let Some(debian) = lab::program(DEBIAN) else {
+        return;
+    };
+    let machine = Machine::new(&debian, "{}\n");
+    let seed = machine.path("seed");
+    fs::create_dir(&seed).unwrap();
+    let note = |name: &str| format!("#!/bin/sh\necho $INSTANCE_ID >> /var/lib/{name}\n");
+    let parts = [
+        (
+            "text/cloud-boothook",
+            format!("#cloud-boothook\n{}", note("boothook")),
+        ),
+        ("text/x-shellscript-per-boot", note("boot")),
+        ("text/x-shellscript-per-instance", note("instance")),
+        ("text/x-shellscript-per-once", note("once")),
+        ("text/x-shellscript", note("script")),
+    ];
+    let parts = parts.map(|(kind, text)| format!("--x\nContent-Type: {kind}\n\n{text}"));
+    let head = "Content-Type: multipart/mixed; boundary=x\nMIME-Version: 1.0\n\n";
+    fs::write(
+        seed.join("user-data"),
+        format!("{head}{}\n--x--\n", parts.join("\n")),
+    )
+    .unwrap();
+    let mut counts = Vec::new();
+    for id in ["i-1", "i-1", "i-2"] {
+        fs::write(seed.join("meta-data"), format!("instance-id: {id}\n")).unwrap();
+        let answer = machine.run(&["--seed", seed.to_str().unwrap(), "boot"]);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        let status = machine.run(&["status"]);
+        assert_eq!(status.code, 0, "{status:?}");
+        let files = ["boothook", "boot", "instance", "once", "script"];
+        counts.push(files.map(|file| machine.lines(&format!("var/lib/{file}"))));
+    }
+    //                    boothook, per boot, per instance, once, script
+    assert_eq!(counts, [[1, 1, 1, 1, 1], [2, 2, 1, 1, 1], [3, 3, 2, 1, 2]]);
+    assert_eq!(machine.text("var/lib/boothook"), "i-1\ni-1\ni-2\n");
+    assert_eq!(
+        machine.text("var/lib/script"),
+        "\n\n",
+        "a script does not learn the instance's id"
+    );
+}
+
 /// What is baked once into the image, for every customer of it.
 fn image(imds: &Imds, s3: &S3) -> String {
     format!(

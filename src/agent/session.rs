@@ -45,6 +45,8 @@ pub(crate) struct Session {
     problems: Vec<Problem>,
     s3: S3,
     seed: Option<PathBuf>,
+    /// Unix time in seconds.
+    begun: f64,
 }
 
 /// Who this machine is, and everything that was asked of it.
@@ -93,6 +95,7 @@ impl Session {
             image: Image::default(),
             problems: Vec::new(),
             s3,
+            begun: now(),
             seed: target.seed.clone(),
         };
         session.take(image);
@@ -269,6 +272,12 @@ impl Session {
         report
     }
 
+    /// The kernel's boot id. Below a root that no kernel has booted, each run is a boot.
+    fn boot_id(&self) -> String {
+        let run = || format!("run-{}-{:.0}", std::process::id(), self.begun);
+        system::boot_id(&self.host).unwrap_or_else(run)
+    }
+
     /// Waits for whoever works on this machine, then keeps others from it.
     pub(crate) fn lock(&self) -> anyhow::Result<RunLock> {
         let lock = RunLock::acquire(&self.host, true).context("cannot take the run lock")?;
@@ -363,7 +372,7 @@ pub(crate) fn run_stage(
     };
     // What is done at every boot is done anew for another instance, too: below a root that was
     // never booted one instance may follow another within one boot.
-    let boot_id = system::boot_id(&session.host).unwrap_or_default();
+    let boot_id = session.boot_id();
     let boot_id = format!("{boot_id}/{}", known.metadata.instance_id);
     // What is wrong with it is one of the problems of the user data.
     let (output, _) = engine::output::of(&known.prepared.config, stage);

@@ -54,6 +54,14 @@ pub trait Probe {
     /// What the kernel said.
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>>;
 
+    /// Whether there is a regular file that somebody may execute, links followed.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    fn is_executable(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.kind(path)? == Some(FileKind::File))
+    }
+
     /// A user of /etc/passwd. Other sources of nsswitch.conf(5) are not asked: at boot they may
     /// wait for a network that is not there.
     ///

@@ -204,7 +204,11 @@ impl Reader<'_> {
         match &part.kind {
             PartKind::CloudConfig => self.cloud_config(&part, index, config),
             PartKind::JsonPatch => self.patch(&part, config),
-            PartKind::Script if !part.vendor => {
+            PartKind::Script
+            | PartKind::BootHook
+            | PartKind::PerBoot
+            | PartKind::PerInstance
+            | PartKind::PerOnce => {
                 let body = user_data::script::body(&part.kind, part.body.expose().clone());
                 if let Some((flaw, hint)) = user_data::script::flaw(&body) {
                     let problem = Problem::warning(Some(Place::whole(called(&part))), flaw);

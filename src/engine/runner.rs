@@ -307,8 +307,7 @@ impl Runner<'_> {
         }
         let started = Record::Started { at: now() };
         let noted = self
-            .machine
-            .settle()
+            .settle_for(frequency)
             .and_then(|()| self.note(frequency, name, started));
         if let Err(error) = noted {
             return perform::failed(step, &error);
@@ -325,13 +324,21 @@ impl Runner<'_> {
             },
         };
         let noted = self
-            .machine
-            .settle()
+            .settle_for(frequency)
             .and_then(|()| self.note(frequency, name, record));
         if let Err(error) = noted {
             tracing::error!("cannot note the end of {name}: {}", chain(&error));
         }
         performed
+    }
+
+    /// Records of what is done at every boot do not outlast it, so nothing needs to be on the disk
+    /// before them.
+    fn settle_for(&self, frequency: Frequency) -> Result<(), EffectError> {
+        match frequency {
+            Frequency::Always => Ok(()),
+            Frequency::Instance | Frequency::Once => self.machine.settle(),
+        }
     }
 
     fn digest(&self, step: &Step) -> Option<String> {

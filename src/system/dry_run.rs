@@ -268,6 +268,13 @@ impl Probe for DryRun<'_> {
         }
     }
 
+    fn is_executable(&self, path: &Path) -> io::Result<bool> {
+        match self.paths.borrow().get(path) {
+            Some(entry) => Ok(matches!(entry, Entry::File(_))),
+            None => self.host.is_executable(path),
+        }
+    }
+
     fn user(&self, name: &str) -> io::Result<Option<Account>> {
         match self.users.borrow().get(name) {
             Some(account) => Ok(Some(account.clone())),

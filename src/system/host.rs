@@ -159,6 +159,14 @@ impl Probe for Host {
         Ok(Some(names))
     }
 
+    fn is_executable(&self, path: &Path) -> io::Result<bool> {
+        let Some(fd) = absent(self.root.open(path, OFlag::O_PATH, 0))? else {
+            return Ok(false);
+        };
+        let found = fstat(&fd)?;
+        Ok(kind_of(&found) == FileKind::File && found.st_mode & 0o111 != 0)
+    }
+
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {
         Ok(self.stat(path)?.map(|stat| kind_of(&stat)))
     }

@@ -136,6 +136,28 @@ fn a_script_runs_between_a_durable_started_and_a_durable_done() {
 }
 
 #[test]
+fn what_runs_at_every_boot_does_not_wait_for_the_disk() {
+    struct Hooks;
+    impl Module for Hooks {
+        const FACTS: Facts = Facts {
+            frequency: Frequency::Always,
+            ..facts("hooks")
+        };
+        type Section = NoKeys;
+        fn plan(_: NoKeys, _: &Context<'_>) -> Plan {
+            Step::new("one", [run("one")]).into()
+        }
+    }
+    let machine = FakeMachine::default();
+    boot(&machine, &[Entry::of::<Hooks>()], false, false);
+    let note = "append /run/firstlight/journal";
+    assert_eq!(
+        taken(&machine),
+        [note, "run one", note, "over", "settle", note]
+    );
+}
+
+#[test]
 fn files_are_settled_before_they_are_recorded_with_one_append() {
     let machine = FakeMachine::default();
     boot(&machine, &[Entry::of::<Files>()], false, false);

@@ -27,8 +27,8 @@ const VENDOR: Shape = Shape::OneOf(&[
         ),
         Key::new(
             "prefix",
-            Shape::Any,
-            "cloud-init's: a command before each vendor script",
+            Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Scalar)]),
+            "a program, with its arguments, before each script of the vendor",
         ),
     ]),
     Shape::Text,
