@@ -157,6 +157,8 @@ fn metadata(
     metadata.region = reader
         .first_text(&["region", "placement.region"])?
         .map(|(text, _)| text);
+    let zone = metadata.availability_zone.as_deref();
+    metadata.region = metadata.region.or_else(|| fields::region_of(zone?));
     metadata.partition = reader.text("services.partition")?.map(|(text, _)| text);
     metadata.service_domain = reader.text("services.domain")?.map(|(text, _)| text);
     metadata.reservation_id = reader.text("reservation-id")?.map(|(text, _)| text);

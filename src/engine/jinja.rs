@@ -45,7 +45,6 @@ pub(crate) struct Fault {
 
 /// The text behind the header, if the text begins with one that names jinja.
 pub(crate) fn body(text: &str) -> Option<&str> {
-    let text = text.trim_start();
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let header = first.trim().to_ascii_lowercase();
     let engine = header.strip_prefix("##")?.trim_start();
@@ -144,6 +143,17 @@ pub(crate) fn variables(
     v1.insert("machine".to_owned(), json!(std::env::consts::ARCH));
     if let Some(probe) = probe {
         v1.extend(system(probe));
+    }
+    // cloud-init has these in two spellings.
+    for name in [
+        "availability_zone",
+        "cloud_name",
+        "instance_id",
+        "local_hostname",
+    ] {
+        if let Some(value) = v1.get(name).cloned() {
+            v1.insert(name.replace('_', "-"), value);
+        }
     }
     let mut ds = metadata.rest.clone();
     if let Some(ds) = ds.as_object_mut() {
@@ -292,6 +302,10 @@ struct Missing {
 }
 
 impl Object for Missing {
+    fn get_value(self: &Arc<Self>, _: &Var) -> Option<Var> {
+        self.get_value_by_str("")
+    }
+
     /// Below what is not there, nothing is: the whole part is left out then.
     fn get_value_by_str(self: &Arc<Self>, _: &str) -> Option<Var> {
         Some(Var::from(Error::from(ErrorKind::UndefinedError)))

@@ -107,6 +107,7 @@ pub fn prepare_with(
         includes,
         metadata,
         index: metadata.launch_index,
+        rendered: false,
         out: Prepared::default(),
     };
     let mut user = Mapping::new();
@@ -139,6 +140,8 @@ struct Reader<'a> {
     includes: &'a Includes<'a>,
     metadata: &'a InstanceMetadata,
     index: Option<LaunchIndex>,
+    /// Whether what is taken is what a template became.
+    rendered: bool,
     out: Prepared,
 }
 
@@ -271,6 +274,7 @@ impl Reader<'_> {
         if let Some(payload) = payload
             && index.is_none()
             && !part.for_nobody
+            && !self.rendered
         {
             *index = u32::try_from(payload).ok().map(LaunchIndex);
             let differs = *index != self.index;
@@ -361,7 +365,11 @@ impl Reader<'_> {
                     body: Secret::new(rendered.text.into_bytes()),
                     ..part.clone()
                 };
-                self.take(part, index, config)
+                // Whether it is for this instance was decided before it was a document.
+                self.rendered = true;
+                let decision = self.take(part, index, config);
+                self.rendered = false;
+                decision
             }
             _ => {
                 let why =

@@ -91,7 +91,8 @@ def ask_firstlight(program, case, folder):
     seed, root = folder / "seed", folder / "root"
     seed.mkdir(parents=True)
     (root / "etc").mkdir(parents=True)
-    metadata = {**(case.get("metadata") or {}), "instance-id": INSTANCE_ID}
+    zone = {"placement": {"region": "eu-west-1", "availability-zone": "eu-west-1a"}}
+    metadata = {**zone, **(case.get("metadata") or {}), "instance-id": INSTANCE_ID}
     metadata.pop("ami-launch-index", None)
     if case.get("launch_index") is not None:
         metadata["ami-launch-index"] = case["launch_index"]

@@ -71,9 +71,10 @@ pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
         source,
     })?;
     let mut metadata = InstanceMetadata::new(id, "ec2");
-    // Cutting the letter off a zone's name gives the region, but not in a Local Zone.
     metadata.region = said("region").or_else(|| answers.text(REGION));
     metadata.availability_zone = answers.text(ZONE).or_else(|| said("availabilityZone"));
+    let zone = metadata.availability_zone.as_deref();
+    metadata.region = metadata.region.or_else(|| fields::region_of(zone?));
     metadata.partition = answers.text(PARTITION);
     metadata.service_domain = answers.text(DOMAIN);
     metadata.reservation_id = answers.text(RESERVATION_ID);

@@ -98,7 +98,10 @@ fn part<'v>(
             )
         }
     };
-    let kind = detect::of_item(declared.as_deref(), &body);
+    let plain = declared
+        .as_deref()
+        .map(|mime| mime.split(';').next().unwrap_or(mime).trim());
+    let kind = detect::of_item(plain, &body);
     let leaf = Leaf {
         declared,
         filename: text("filename").and_then(Value::to_text),

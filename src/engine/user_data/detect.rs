@@ -11,7 +11,7 @@ pub(super) const NOT_MULTIPART: &str = "text/x-not-multipart";
 
 /// How a text begins, longest first where one begins another. Source: cloud-init,
 /// `cloudinit/handlers/__init__.py`, `INCLUSION_TYPES_MAP`.
-const PREFIXES: [(&str, Type); 9] = [
+const PREFIXES: [(&str, Type); 12] = [
     ("#cloud-config-archive", Type::Archive),
     ("#cloud-config-jsonp", Type::Part(PartKind::JsonPatch)),
     ("#cloud-config", Type::Part(PartKind::CloudConfig)),
@@ -21,6 +21,12 @@ const PREFIXES: [(&str, Type); 9] = [
     ("#part-handler", Type::Part(PART_HANDLER)),
     ("## template: jinja", Type::Part(PartKind::Jinja)),
     ("#!", Type::Part(PartKind::Script)),
+    ("text/x-shellscript-per-boot", Type::Part(PartKind::PerBoot)),
+    (
+        "text/x-shellscript-per-instance",
+        Type::Part(PartKind::PerInstance),
+    ),
+    ("text/x-shellscript-per-once", Type::Part(PartKind::PerOnce)),
 ];
 
 const PART_HANDLER: PartKind = PartKind::Unsupported("text/part-handler");
@@ -63,16 +69,21 @@ pub(super) fn of(declared: &str, body: &[u8], parameters: &Parameters) -> Type {
 /// What begins like this, letters in any case and white space before it.
 pub(super) fn sniff(body: &[u8]) -> Option<Type> {
     let text = String::from_utf8_lossy(trimmed(body)?);
-    let start = text.trim_start().to_lowercase();
+    let start = text.trim_start_matches(is_space).to_lowercase();
     let found = PREFIXES
         .iter()
         .find(|(prefix, _)| start.starts_with(prefix));
     found.map(|(_, kind)| kind.clone())
 }
 
+/// What Python's `str.lstrip()` takes away.
+fn is_space(letter: char) -> bool {
+    letter.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&letter)
+}
+
 /// So much of a text, without the white space before it, as can tell what it is.
 fn trimmed(body: &[u8]) -> Option<&[u8]> {
-    let space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+    let space = |byte: &u8| is_space(char::from(*byte)) && byte.is_ascii();
     let blank = body.iter().take_while(|byte| space(byte)).count();
     let rest = body.get(blank..)?;
     Some(rest.get(..4 * LONGEST).unwrap_or(rest))

@@ -102,7 +102,7 @@ fn a_part_is_what_it_begins_like() {
         (b"bucket=acme-site\n",                PartKind::Parameters),
         (b"#cloud-confg\na=1\n",               unknown()), // mistyped, no comment
         (b"hello world\n",                     unknown()),
-        (b"text/x-shellscript-per-boot\n",     unknown()), // a type, not a beginning
+        (b"text/x-shellscript-per-boot\n",     PartKind::PerBoot), // its type is how it begins
         (b"a=\xff\n",                          unknown()),
     ];
     for (data, kind) in table {
