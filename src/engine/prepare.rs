@@ -212,7 +212,9 @@ impl Reader<'_> {
             | PartKind::PerBoot
             | PartKind::PerInstance
             | PartKind::PerOnce => {
-                let body = user_data::script::body(&part.kind, part.body.expose().clone());
+                let mut part = part;
+                let body = std::mem::take(&mut part.body).into_inner();
+                let body = user_data::script::body(&part.kind, body);
                 if let Some((flaw, hint)) = user_data::script::flaw(&body) {
                     let problem = Problem::warning(Some(Place::whole(called(&part))), flaw);
                     self.out.problems.push(problem.hint(hint));

@@ -137,11 +137,12 @@ impl<'l> Composer<'l> {
                     Some(dash) => Cow::Owned(text.replace(dash, "-")),
                     None => text,
                 };
+                let nodes = super::value::weight_of_text(&text);
                 let node = Node::scalar(&text, plain, tag, place)?;
                 self.finish(
                     Weighed {
                         node,
-                        nodes: 1,
+                        nodes,
                         height: 0,
                     },
                     anchor,

@@ -51,7 +51,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             bytes: 16 << 20,
-            nodes: 500_000,
+            nodes: 250_000,
             depth: 100,
         }
     }

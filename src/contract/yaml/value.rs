@@ -70,7 +70,30 @@ pub struct Mapping {
     pairs: Vec<(Value, Value)>,
 }
 
+/// So many bytes of text weigh as much as a value.
+const TEXT_PER_VALUE: usize = 64;
+
+/// What a text weighs: see [`Value::weight`].
+pub(super) const fn weight_of_text(text: &str) -> usize {
+    1 + text.len() / TEXT_PER_VALUE
+}
+
 impl Value {
+    /// What it costs to copy it: one for each scalar, list, mapping and key in it, and one more for
+    /// each 64 bytes of text.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match &self.kind {
+            Kind::String(text) | Kind::BigInt(text) | Kind::Timestamp(text) => weight_of_text(text),
+            Kind::Bytes(bytes) => 1 + bytes.len() / TEXT_PER_VALUE,
+            Kind::List(entries) => entries
+                .iter()
+                .fold(1, |sum, entry| sum.saturating_add(entry.weight())),
+            Kind::Map(map) => map.weight(),
+            Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) => 1,
+        }
+    }
+
     /// A value at a place.
     #[must_use]
     pub const fn new(kind: Kind, place: Place) -> Self {
@@ -187,6 +210,15 @@ impl Integer {
 }
 
 impl Mapping {
+    /// See [`Value::weight`].
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.iter().fold(1, |sum, (key, value)| {
+            sum.saturating_add(key.weight())
+                .saturating_add(value.weight())
+        })
+    }
+
     /// A mapping without pairs.
     #[must_use]
     pub const fn new() -> Self {

@@ -15,9 +15,9 @@ use pointer::Pointer;
 /// Most operations of a patch.
 const MAX_OPERATIONS: usize = 10_000;
 
-/// Most scalars, lists and mappings of a document and of all that a patch adds to it, whatever it
-/// removes: `copy` could double a document again and again.
-const MAX_NODES: usize = 500_000;
+/// Most that a document and all that a patch adds to it may weigh (see [`Value::weight`]), whatever it
+/// removes: `copy` could double a document again and again. To move entries of a list counts too.
+const MAX_NODES: usize = 250_000;
 
 /// How deep a patched document may nest.
 const MAX_DEPTH: usize = 100;
@@ -95,7 +95,7 @@ impl Patch {
             nodes = nodes.saturating_add(added.map_err(|why| operation.error(&why))?);
             if nodes > MAX_NODES {
                 return Err(operation.error(&format!(
-                    "the document would have more than {MAX_NODES} values"
+                    "the patch does more than MAX_NODES ({MAX_NODES}) values are worth"
                 )));
             }
         }
@@ -108,7 +108,7 @@ impl Operation {
     fn apply(&self, document: &mut Value) -> Result<usize, String> {
         match &self.verb {
             Verb::Add(value) => self.path.add(document, value.clone()),
-            Verb::Remove => self.path.remove(document).map(|_| 0),
+            Verb::Remove => self.path.remove(document).map(|(_, moved)| moved),
             Verb::Replace(value) => {
                 let nodes = self.path.fits(value)?;
                 *self.path.find_mut(document)? = value.clone();
@@ -125,8 +125,10 @@ impl Operation {
                 if *from == self.path {
                     return from.find(document).map(|_| 0);
                 }
-                let value = from.remove(document)?;
-                self.path.add(document, value).map(|_| 0)
+                let (value, moved) = from.remove(document)?;
+                let own = value.weight();
+                let added = self.path.add(document, value)?;
+                Ok(added.saturating_sub(own).saturating_add(moved))
             }
             Verb::Test(value) => {
                 let is_so = same(self.path.find(document)?, value);

@@ -12,7 +12,10 @@ pub(super) struct Pointer {
     steps: Vec<String>,
 }
 
-/// How large a value is.
+/// To move so many entries of a list costs as much as to add a value.
+const MOVED_PER_VALUE: usize = 100;
+
+/// How large a value is; its nodes are what it weighs, keys apart.
 pub(super) struct Size {
     pub(super) nodes: usize,
     height: usize,
@@ -34,7 +37,10 @@ pub(super) fn size(value: &Value) -> Size {
     match &value.kind {
         Kind::List(entries) => of(&mut entries.iter()),
         Kind::Map(map) => of(&mut map.iter().map(|(_, value)| value)),
-        _ => of(&mut std::iter::empty()),
+        _ => Size {
+            nodes: value.weight(),
+            height: 1,
+        },
     }
 }
 
@@ -99,6 +105,7 @@ impl Pointer {
         };
         let parent = find_mut(document, above)?;
         let place = value.place.clone();
+        let mut moved = 0;
         match &mut parent.kind {
             Kind::Map(map) => {
                 map.insert(Value::new(Kind::from(step.as_str()), place), value);
@@ -108,22 +115,30 @@ impl Pointer {
                     "-" => list.len(),
                     step => index(step, list.len() + 1)?,
                 };
+                moved = list.len().saturating_sub(at);
                 list.insert(at, value);
             }
             other => return Err(no_container(step, other)),
         }
-        Ok(nodes)
+        Ok(nodes.saturating_add(moved / MOVED_PER_VALUE))
     }
 
-    /// Takes what stands here out.
-    pub(super) fn remove(&self, document: &mut Value) -> Result<Value, String> {
+    /// Takes what stands here out; tells what moving the entries behind it weighs.
+    pub(super) fn remove(&self, document: &mut Value) -> Result<(Value, usize), String> {
         let Some((step, above)) = self.steps.split_last() else {
             return Err("the whole document cannot be removed".to_owned());
         };
         let parent = find_mut(document, above)?;
         match &mut parent.kind {
-            Kind::Map(map) => map.remove(step).ok_or_else(|| nothing(step)),
-            Kind::List(list) => Ok(list.remove(index(step, list.len())?)),
+            Kind::Map(map) => {
+                let value = map.remove(step).ok_or_else(|| nothing(step))?;
+                Ok((value, 0))
+            }
+            Kind::List(list) => {
+                let at = index(step, list.len())?;
+                let moved = list.len().saturating_sub(at);
+                Ok((list.remove(at), moved / MOVED_PER_VALUE))
+            }
             other => Err(no_container(step, other)),
         }
     }

@@ -128,7 +128,12 @@ fn a_patch_cannot_blow_up_a_document() {
     let double = |n| format!(r#"{{"op": "copy", "from": "", "path": "/{n}"}}"#);
     let doubles: Vec<String> = (0..40).map(double).collect();
     let error = patched("{}", &format!("[{}]", doubles.join(", "))).unwrap_err();
-    assert!(error.contains("more than 500000 values"), "{error}");
+    assert!(error.contains("MAX_NODES (250000)"), "{error}");
+    // Text weighs too.
+    let long = format!("{{a: {}, l: []}}", "x".repeat(1 << 20));
+    let copies = vec![r#"{"op": "copy", "from": "/a", "path": "/l/0"}"#; 100].join(", ");
+    let error = patched(&long, &format!("[{copies}]")).unwrap_err();
+    assert!(error.contains("MAX_NODES (250000)"), "{error}");
 
     let deep = |depth: usize| {
         format!(

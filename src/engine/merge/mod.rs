@@ -73,6 +73,9 @@ fn given_way(higher: &Mapping, lower: &Mapping) -> Vec<Problem> {
     told.collect()
 }
 
+/// The parts of one user data may weigh so much together (see [`contract::yaml::Value::weight`]).
+const MAX_VALUES: usize = 250_000;
+
 /// The parts of one user data so far, as one configuration.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parts {
@@ -99,6 +102,16 @@ impl Parts {
         let said = How::take(&mut part, header, name)?;
         let says = said.is_some();
         let how = said.unwrap_or_else(How::of_parts);
+        let weight = self.config.weight().saturating_add(part.weight());
+        if weight > MAX_VALUES {
+            return Err(MergeError {
+                place: Place::whole(name),
+                message: format!(
+                    "the parts together hold more than MAX_VALUES ({MAX_VALUES}) values"
+                ),
+                hint: None,
+            });
+        }
         merge(&how, &mut self.config, part)?;
         let mut odd = how.odd;
         if self.count == 0 {

@@ -14,7 +14,7 @@ fn aliases_that_multiply_end_at_the_limit() {
     }
     let error = refused(&text);
     assert!(
-        error.ends_with("more than 500000 values, aliases expanded"),
+        error.ends_with("more than 250000 values, aliases expanded"),
         "{error}"
     );
 }
@@ -88,4 +88,18 @@ fn a_long_text_is_refused_before_it_is_looked_at() {
         refused_within("- 345678901", &limits),
         "test: longer than the limit of 10 bytes"
     );
+}
+
+#[test]
+fn long_text_weighs_where_aliases_repeat_it() {
+    let repeated = |times: usize| {
+        let text = format!(
+            "a: &a {}\nb:\n{}",
+            "x".repeat(30_000),
+            "- *a\n".repeat(times)
+        );
+        parse(&text, "test", &Limits::default()).is_ok()
+    };
+    assert!(repeated(100));
+    assert!(!repeated(7_500), "225 MB of text out of 60 KB");
 }

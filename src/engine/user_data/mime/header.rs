@@ -2,6 +2,9 @@
 
 use super::lines::{Lines, without_end};
 
+/// So many bytes of a part's headers count; those behind them are passed over.
+const MAX_HEADERS: usize = 256 << 10;
+
 /// Headers in their order.
 pub(super) struct Headers {
     fields: Vec<(String, String)>,
@@ -17,6 +20,7 @@ impl Headers {
         // Whether a line that goes on belongs to the last header.
         let mut open = false;
         let mut first = true;
+        let mut kept = 0;
         loop {
             let mark = lines.mark();
             let Some(line) = lines.next() else { break };
@@ -28,6 +32,11 @@ impl Headers {
             }
             let text = String::from_utf8_lossy(line);
             envelope = b"";
+            kept += line.len();
+            if kept > MAX_HEADERS {
+                first = false;
+                continue;
+            }
             if line.starts_with(b" ") || line.starts_with(b"\t") {
                 if let Some((_, value)) = headers.last_mut().filter(|_| open) {
                     value.push_str(&text);
