@@ -47,7 +47,7 @@ pub struct S3 {
 impl S3 {
     /// Starts a server, empty, that knows these credentials and no others.
     ///
-    /// `None` when [`PROGRAM`] is not in the environment: then the test says so and ends. With
+    /// `None` when `FIRSTLIGHT_WEED` is not in the environment: then the test says so and ends. With
     /// `CI=true` that fails the test.
     #[must_use]
     pub fn start(access_key: &str, secret_key: &str) -> Option<Self> {
