@@ -182,6 +182,51 @@ fn a_key_that_is_no_path_below_the_destination_refuses_all_of_the_entry() {
     }
 }
 
+#[test]
+fn a_bucket_that_changes_while_it_is_read_is_listed_anew() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let store = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        // The object is replaced when it is first asked for.
+        let mut tag = 1;
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = BufReader::new(&stream).lines().map_while(Result::ok);
+            let lines: Vec<String> = head.by_ref().take_while(|line| !line.is_empty()).collect();
+            drop(head);
+            let (status, body) = if lines[0].contains("list-type=2") {
+                let entry = format!("<Key>site/page</Key><ETag>\"{tag}\"</ETag><Size>3</Size>");
+                let list = format!("<Contents>{entry}</Contents><IsTruncated>false</IsTruncated>");
+                (
+                    "200 OK",
+                    format!("<ListBucketResult>{list}</ListBucketResult>"),
+                )
+            } else if lines.iter().any(|line| line == "if-match: \"2\"") {
+                ("200 OK", "new".to_owned())
+            } else {
+                tag = 2;
+                ("412 Precondition Failed", String::new())
+            };
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            );
+        }
+    });
+    let scratch = Machine::image(&format!(
+        "content: [{{source: 's3://acme-site/site', dest: /var/www/html, endpoint: '{store}', anonymous: true}}]\n"
+    ));
+    let machine = Machine { scratch };
+    fs::create_dir(machine.path("seed")).unwrap();
+    fs::write(machine.path("seed/meta-data"), "instance-id: i-1\n").unwrap();
+    let seed = machine.path("seed").to_str().unwrap().to_owned();
+    let (code, said) = machine.run(&["--seed", &seed, "apply"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(machine.files(), ["page"], "{said}");
+    assert_eq!(fs::read(machine.path("var/www/html/page")).unwrap(), b"new");
+}
+
 /// A store that lists these keys, each an object of one byte, to everybody.
 fn hostile_store(keys: &[&str]) -> String {
     let entries = keys.iter().map(|key| {
