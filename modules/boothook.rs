@@ -1,7 +1,7 @@
 //! Boothooks: parts of the user data that run at every boot, before anything else is done.
 //!
 //! Source: cloud-init, `cloudinit/handlers/boot_hook.py`: they alone and `bootcmd` learn the
-//! instance's id.
+//! instance's id; one that fails is warned of.
 
 use contract::effect::{CommandSpec, Effect, Mode, Program};
 use contract::module::{Context, Facts, Frequency, Module, NoKeys, Stage, Wake};
@@ -48,6 +48,7 @@ fn step(part: &Part, ctx: &Context<'_>) -> Step {
     let file = Effect::secret_file(path, part.body.clone(), Mode::PRIVATE_EXEC);
     let mut step = Step::new(name, [file, Effect::Run(command)]);
     step.inputs = part.body.clone();
+    step.is_lenient = true;
     step
 }
 

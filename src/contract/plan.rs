@@ -70,6 +70,8 @@ pub struct Step {
     pub effects: Vec<Effect>,
     /// Performed when one of `effects` changed something, and after an interruption.
     pub on_change: Vec<Effect>,
+    /// Whether its failure is a mere warning.
+    pub is_lenient: bool,
     /// What its semaphore remembers a keyed digest of, beside the module's own configuration.
     pub inputs: Secret<Vec<u8>>,
 }
@@ -81,6 +83,7 @@ impl Step {
             name: name.into(),
             effects: effects.into_iter().collect(),
             on_change: Vec::new(),
+            is_lenient: false,
             inputs: Secret::default(),
         }
     }

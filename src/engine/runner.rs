@@ -132,6 +132,13 @@ impl Runner<'_> {
                 self.idempotent(entry, step, deferred)
             };
             performed.report.duration_us = micros(begun);
+            if step.is_lenient && performed.report.outcome == Outcome::Failed {
+                let error = performed.report.error.take();
+                let why = error.map_or_else(|| step.name.clone(), |error| error.message);
+                let problem = Problem::warning(None, format!("{why}; the boot goes on"));
+                report.problems.push(ProblemReport::from(&problem));
+                performed.report.outcome = Outcome::Skipped("it failed".to_owned());
+            }
             report.steps.push(performed.report);
         }
         report.outcome = outcome(report);

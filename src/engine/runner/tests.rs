@@ -158,6 +158,31 @@ fn what_runs_at_every_boot_does_not_wait_for_the_disk() {
 }
 
 #[test]
+fn the_failure_of_a_lenient_step_is_a_warning() {
+    struct Lenient;
+    impl Module for Lenient {
+        const FACTS: Facts = facts("lenient");
+        type Section = NoKeys;
+        fn plan(_: NoKeys, _: &Context<'_>) -> Plan {
+            let mut step = Step::new("one", [run("one")]);
+            step.is_lenient = true;
+            [step, Step::new("two", [run("two")])].into_iter().collect()
+        }
+    }
+    let machine = FakeMachine {
+        refuses: Some("run one".into()),
+        ..FakeMachine::default()
+    };
+    let report = boot(&machine, &[Entry::of::<Lenient>()], false, false);
+    assert_eq!(report.modules[0].steps[1].outcome, Outcome::Changed);
+    let said = &report.modules[0].problems[0];
+    assert!(said.message.ends_with("; the boot goes on"), "{said:?}");
+    let mut whole = Report::new();
+    whole.stages.push(report);
+    assert_eq!(whole.health(), Health::Degraded);
+}
+
+#[test]
 fn files_are_settled_before_they_are_recorded_with_one_append() {
     let machine = FakeMachine::default();
     boot(&machine, &[Entry::of::<Files>()], false, false);
