@@ -105,6 +105,10 @@ pub(crate) fn problem_line(problem: &ProblemReport) -> String {
 
 fn module_rows(stage: &str, module: &ModuleReport) -> Vec<Vec<String>> {
     let outcome = outcome_text(&module.outcome);
+    // Who had nothing to do has nothing to tell.
+    if module.steps.is_empty() && module.outcome == Outcome::Unchanged {
+        return Vec::new();
+    }
     if module.steps.is_empty() {
         return vec![row([stage, &module.name, &outcome, ""])];
     }
