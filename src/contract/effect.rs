@@ -13,6 +13,7 @@ pub use crate::content::{MirrorSpec, Origin, Switch};
 pub use crate::file::{Content, FileSpec, Mode, Owner, Target};
 use crate::name::{AuthorizedKey, Hostname, UserName};
 use crate::secret::Secret;
+pub use crate::tool::ToolSpec;
 
 /// A group, made by the system's own groupadd(8) if it is absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +178,8 @@ pub enum Effect {
         /// `nginx.service`.
         name: String,
     },
+    /// See [`ToolSpec`].
+    Tool(Box<ToolSpec>),
     /// See [`CommandSpec`].
     Run(CommandSpec),
 }
@@ -202,6 +205,12 @@ impl Effect {
             mode,
             owner: Owner::Root,
         })
+    }
+
+    /// What a tool of the system brings about.
+    #[must_use]
+    pub fn tool(spec: ToolSpec) -> Self {
+        Self::Tool(Box::new(spec))
     }
 
     /// Whether performing it twice does something twice.
@@ -260,6 +269,7 @@ impl fmt::Display for Effect {
                 write!(f, "content {} = {}", mirror.dest.display(), mirror.origin)
             }
             Self::Unit { verb, name } => write!(f, "{} {name}", verb.as_str()),
+            Self::Tool(tool) => f.write_str(&tool.what),
             Self::Run(command) => write!(f, "run {}", command.label),
         }
     }
@@ -280,6 +290,10 @@ mod tests {
                 env: vec![("TOKEN".into(), "hunter2".into())],
                 timeout: None,
             }),
+            Effect::tool(
+                ToolSpec::new("password of web", ["chpasswd"])
+                    .stdin(Secret::new(b"web:hunter2".to_vec())),
+            ),
         ];
         for effect in effects {
             assert!(

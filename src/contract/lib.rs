@@ -24,5 +24,6 @@ pub mod schema;
 pub mod secret;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod tool;
 pub mod user_data;
 pub mod yaml;

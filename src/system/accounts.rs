@@ -5,9 +5,9 @@ use contract::effect::{GroupSpec, UserSpec};
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
 
-use crate::commands::{self, Ran};
 use crate::files::lookup;
 use crate::host::Host;
+use crate::tools::{self, Ran};
 
 /// Makes a group that is absent.
 pub(crate) fn group(host: &Host, spec: &GroupSpec) -> Result<Change, EffectError> {
@@ -22,7 +22,7 @@ pub(crate) fn group(host: &Host, spec: &GroupSpec) -> Result<Change, EffectError
         argv.push("--system");
     }
     argv.push(spec.name.as_str());
-    Ok(change(commands::tool(host, &argv)?))
+    Ok(change(tools::run(host, &argv)?))
 }
 
 /// Makes a user who is absent, and locks the password.
@@ -36,9 +36,9 @@ pub(crate) fn user(host: &Host, spec: &UserSpec) -> Result<Change, EffectError> 
     let own_group = has_group(host, spec.name.as_str())?;
     let argv = useradd(spec, own_group);
     let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-    let ran = commands::tool(host, &argv)?;
+    let ran = tools::run(host, &argv)?;
     if spec.lock_passwd && matches!(ran, Ran::Done) {
-        commands::tool(host, &["passwd", "-l", spec.name.as_str()])?;
+        tools::run(host, &["passwd", "-l", spec.name.as_str()])?;
     }
     Ok(change(ran))
 }

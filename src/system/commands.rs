@@ -1,6 +1,6 @@
 //! The one place that starts processes.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,15 +19,6 @@ use crate::program::{PATH, SHELL, elsewhere, inside};
 
 /// As much of a script's first line as the kernel looks at (execve(2)).
 const LINE_LIMIT: usize = 255;
-/// Our own tools end long before; a hanging one must not hold the boot.
-const TOOL_TIMEOUT: Duration = Duration::from_secs(120);
-/// How a command fared that did not fail.
-pub(crate) enum Ran {
-    /// It ended with exit code 0.
-    Done,
-    /// It could not be run here.
-    NotDone(NotDone),
-}
 
 /// Runs somebody's code.
 pub(crate) fn run(host: &Host, spec: &CommandSpec) -> Result<Change, EffectError> {
@@ -40,7 +31,15 @@ pub(crate) fn run(host: &Host, spec: &CommandSpec) -> Result<Change, EffectError
         Program::Script(path) => vec![path.display().to_string()],
     };
     let timeout = spec.timeout.or(host.code_timeout);
-    let took = spawn(host, &argv, &spec.label, &spec.env, timeout)?;
+    let start = Start {
+        argv: &argv,
+        label: &spec.label,
+        env: &spec.env,
+        stdin: &[],
+        timeout,
+        is_ours: false,
+    };
+    let took = spawn(host, &start)?;
     Ok(Change::Made {
         note: Some(format!("exit 0 in {:.1} s", took.as_secs_f64())),
     })
@@ -72,62 +71,65 @@ pub(crate) fn why_not(
     Ok(elsewhere(host, probe, &needed))
 }
 
-/// Why a tool of the system cannot be run.
-pub(crate) fn no_tool(host: &Host, probe: &dyn Probe, name: &str) -> Option<NotDone> {
-    if host.privileged {
-        elsewhere(host, probe, &[name.to_owned()])
-    } else {
-        Some(NotDone::NeedsRoot)
-    }
-}
-
-/// Runs a tool of the system.
-pub(crate) fn tool(host: &Host, argv: &[&str]) -> Result<Ran, EffectError> {
-    let name = argv.first().copied().unwrap_or_default();
-    let argv: Vec<String> = argv.iter().map(ToString::to_string).collect();
-    if let Some(why) = elsewhere(host, host, &[name.to_owned()]) {
-        return Ok(Ran::NotDone(why));
-    }
-    spawn(host, &argv, name, &[], Some(TOOL_TIMEOUT))?;
-    Ok(Ran::Done)
+/// What is started, and how long it may take.
+pub(crate) struct Start<'a> {
+    pub(crate) argv: &'a [String],
+    /// What errors call it.
+    pub(crate) label: &'a str,
+    pub(crate) env: &'a [(String, String)],
+    /// Its standard input, which is empty if this is.
+    pub(crate) stdin: &'a [u8],
+    pub(crate) timeout: Option<Duration>,
+    /// Whether it is a tool of the system: its last words say what is wrong, and are no secret.
+    pub(crate) is_ours: bool,
 }
 
 /// Starts a program and waits for its end; how long that took.
-fn spawn(
-    host: &Host,
-    argv: &[String],
-    label: &str,
-    env: &[(String, String)],
-    timeout: Option<Duration>,
-) -> Result<Duration, EffectError> {
-    let start = |source: io::Error| EffectError::Start {
+pub(crate) fn spawn(host: &Host, start: &Start<'_>) -> Result<Duration, EffectError> {
+    let label = start.label;
+    let failed = |source: io::Error| EffectError::Start {
         program: label.to_owned(),
         source,
     };
-    let Some((program, arguments)) = argv.split_first() else {
-        return Err(start(io::Error::other("the command is empty")));
+    let Some((program, arguments)) = start.argv.split_first() else {
+        return Err(failed(io::Error::other("the command is empty")));
     };
     let mut command = inside(host, program);
     command.args(arguments).env_clear().env("PATH", PATH);
     if let Some(language) = std::env::var_os("LANG") {
         command.env("LANG", language);
     }
-    command.envs(env.iter().map(|(name, value)| (name, value)));
-    command
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .process_group(0);
-    let streams = output::streams(host);
+    command.envs(start.env.iter().map(|(name, value)| (name, value)));
+    command.current_dir("/").process_group(0);
+    command.stdin(if start.stdin.is_empty() {
+        Stdio::null()
+    } else {
+        Stdio::piped()
+    });
+    let mut streams = output::streams(host);
     command.stdout(streams.out()).stderr(streams.err());
     let begun = Instant::now();
-    let mut child = command.spawn().map_err(start)?;
-    let status = wait(&mut child, timeout).map_err(start)?;
+    let mut child = command.spawn().map_err(failed)?;
+    feed(&mut child, start.stdin).map_err(failed)?;
+    let status = wait(&mut child, start.timeout).map_err(failed)?;
     let took = begun.elapsed();
     if host.is_live() {
         streams.echo();
     }
-    ended(host, label, status, timeout)?;
+    let words = || start.is_ours.then(|| streams.last_line()).flatten();
+    ended(host, label, status, start.timeout, words)?;
     Ok(took)
+}
+
+/// What a child does not want to read is not forced on it.
+fn feed(child: &mut Child, bytes: &[u8]) -> io::Result<()> {
+    let Some(mut stdin) = child.stdin.take() else {
+        return Ok(());
+    };
+    match stdin.write_all(bytes) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// What a script names after `#!`, `None` for a program; anything else is no program at all.
@@ -179,6 +181,7 @@ fn ended(
     label: &str,
     status: Option<ExitStatus>,
     timeout: Option<Duration>,
+    last_words: impl FnOnce() -> Option<String>,
 ) -> Result<(), EffectError> {
     let program = label.to_owned();
     let Some(status) = status else {
@@ -200,6 +203,10 @@ fn ended(
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => "ended without success".to_owned(),
+    };
+    let ended = match last_words() {
+        Some(words) => format!("{ended}: {words}"),
+        None => ended,
     };
     let code = status.code();
     Err(EffectError::Command {

@@ -15,6 +15,7 @@ use crate::authorized_keys;
 use crate::commands;
 use crate::host::Host;
 use crate::mirror;
+use crate::tools;
 
 /// Larger content is told by its size alone.
 const DIFF_LIMIT: usize = 64 * 1024;
@@ -180,7 +181,7 @@ impl<'a> DryRun<'a> {
                 if self.group(spec.name.as_str())?.is_some() {
                     return Ok(Change::AlreadySo);
                 }
-                if let Some(why) = commands::no_tool(self.host, self, "groupadd") {
+                if let Some(why) = tools::missing(self.host, self, "groupadd") {
                     return Ok(Change::NotDone(why));
                 }
                 self.groups.borrow_mut().push(spec.name.to_string());
@@ -191,7 +192,7 @@ impl<'a> DryRun<'a> {
                 if self.user(&name)?.is_some() {
                     return Ok(Change::AlreadySo);
                 }
-                if let Some(why) = commands::no_tool(self.host, self, "useradd") {
+                if let Some(why) = tools::missing(self.host, self, "useradd") {
                     return Ok(Change::NotDone(why));
                 }
                 let home = spec.homedir.clone();
@@ -220,6 +221,7 @@ impl<'a> DryRun<'a> {
                 Change::NotDone(NotDone::NeedsLiveMachine)
             }
             Effect::Unit { .. } if !self.host.privileged => Change::NotDone(NotDone::NeedsRoot),
+            Effect::Tool(spec) => would(format!("`{}` would be run", spec.argv.join(" "))),
             Effect::Mirror(_) | Effect::Unit { .. } | Effect::Run(_) => {
                 would(format!("{effect}: would be done"))
             }
@@ -295,6 +297,11 @@ impl Machine for DryRun<'_> {
         if let Effect::Mirror(spec) = effect {
             let change = mirror::preview(self.host, self, spec)?;
             self.manifests.borrow_mut().insert(spec.manifest.clone());
+            return Ok(change);
+        }
+        if let Effect::Tool(spec) = effect
+            && let Some(change) = tools::left(self.host, self, spec)?
+        {
             return Ok(change);
         }
         if let Effect::Run(spec) = effect

@@ -19,6 +19,7 @@ mod running;
 mod staged;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 /// Pure functions of this crate that are fed with arbitrary bytes, see `fuzz/`.
 #[doc(hidden)]

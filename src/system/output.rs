@@ -23,6 +23,8 @@ use crate::redirection::Opened;
 const OUTPUT_LOG: &str = "/var/log/firstlight-output.log";
 /// What is passed on of one child's output.
 const ECHO_LIMIT: u64 = 1024 * 1024;
+/// What is kept of a tool's last words.
+const LAST_LIMIT: u64 = 500;
 
 /// The streams of one child.
 pub(crate) struct Streams {
@@ -75,9 +77,25 @@ impl Streams {
         given.or_else(log).unwrap_or_else(Stdio::null)
     }
 
+    /// The last line of what the child wrote to the log, shortened.
+    pub(crate) fn last_line(&self) -> Option<String> {
+        let mut log = self.log.as_ref()?.try_clone().ok()?;
+        let from = log.metadata().ok()?.len().saturating_sub(LAST_LIMIT);
+        log.seek(SeekFrom::Start(from.max(self.before?))).ok()?;
+        let mut bytes = Vec::new();
+        log.take(LAST_LIMIT).read_to_end(&mut bytes).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let line = text
+            .lines()
+            .rev()
+            .map(str::trim)
+            .find(|line| !line.is_empty());
+        line.map(|line| line.chars().filter(|c| !c.is_control()).collect())
+    }
+
     /// Passes on to our own output what the child wrote to the log.
-    pub(crate) fn echo(self) {
-        let (Some(mut log), Some(before)) = (self.log, self.before) else {
+    pub(crate) fn echo(&mut self) {
+        let (Some(log), Some(before)) = (&mut self.log, self.before) else {
             return;
         };
         if log.seek(SeekFrom::Start(before)).is_ok() {

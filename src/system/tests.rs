@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use contract::effect::{
-    AuthorizedKeysSpec, CommandSpec, Effect, GroupSpec, Mode, Program, UserSpec,
+    AuthorizedKeysSpec, CommandSpec, Effect, GroupSpec, Mode, Program, ToolSpec, UserSpec,
 };
 use contract::error::EffectError;
 use contract::machine::{Change, FileKind, Machine, NotDone, Probe};
@@ -364,4 +364,29 @@ fn output_goes_where_the_stage_says_and_is_readable_by_administrators_alone() {
         std::thread::yield_now();
     }
     assert_eq!(tree.text("piped"), "saw:one\nsaw:two\n");
+}
+
+#[test]
+fn a_tool_is_left_where_it_is_not_needed_or_cannot_be_run() {
+    let tree = Tree::new();
+    fs::write(tree.at("made"), "").unwrap();
+    let host = tree.host();
+    let tool = || ToolSpec::new("it", ["no-such-tool", "--make"]);
+    let not_done = if host.privileged {
+        NotDone::NeedsLiveMachine
+    } else {
+        NotDone::NeedsRoot
+    };
+    #[rustfmt::skip]
+    let table = [
+        (tool().creates("/made"),     Change::AlreadySo),
+        (tool().creates("/absent"),   Change::NotDone(not_done.clone())),
+        (tool(),                      Change::NotDone(not_done)),
+        (tool().live_only(),          Change::NotDone(NotDone::NeedsLiveMachine)),
+    ];
+    for (spec, change) in table {
+        let effect = Effect::tool(spec);
+        assert_eq!(host.apply(&effect).unwrap(), change, "{effect:?}");
+        assert_eq!(DryRun::new(&host).apply(&effect).unwrap(), change);
+    }
 }

@@ -1,0 +1,92 @@
+//! Tools of the system, which are run again without harm.
+
+use contract::effect::ToolSpec;
+use contract::error::EffectError;
+use contract::machine::{Change, NotDone, Probe};
+
+use crate::commands::{self, Start};
+use crate::host::Host;
+use crate::program::elsewhere;
+
+/// How a tool fared that did not fail.
+pub(crate) enum Ran {
+    /// It ended with exit code 0.
+    Done,
+    /// It could not be run here.
+    NotDone(NotDone),
+}
+
+/// Runs a planned tool, unless that is not needed or not possible here.
+pub(crate) fn apply(host: &Host, spec: &ToolSpec) -> Result<Change, EffectError> {
+    if let Some(change) = left(host, host, spec)? {
+        return Ok(change);
+    }
+    let start = Start {
+        argv: &spec.argv,
+        label: name(spec),
+        env: &spec.env,
+        stdin: spec.stdin.expose(),
+        timeout: Some(spec.timeout),
+        is_ours: true,
+    };
+    match commands::spawn(host, &start) {
+        Ok(_) => Ok(Change::MADE),
+        Err(EffectError::Command {
+            code: Some(code), ..
+        }) if spec.unchanged.contains(&code) => Ok(Change::AlreadySo),
+        Err(error) => Err(error),
+    }
+}
+
+/// Why a planned tool is not run, `None` if it is. `probe` sees the machine as it would be by then.
+pub(crate) fn left(
+    host: &Host,
+    probe: &dyn Probe,
+    spec: &ToolSpec,
+) -> Result<Option<Change>, EffectError> {
+    if let Some(path) = &spec.creates {
+        let there = probe.kind(path).map_err(|source| EffectError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        if there.is_some() {
+            return Ok(Some(Change::AlreadySo));
+        }
+    }
+    if spec.is_live_only && !host.is_live() {
+        return Ok(Some(Change::NotDone(NotDone::NeedsLiveMachine)));
+    }
+    Ok(missing(host, probe, name(spec)).map(Change::NotDone))
+}
+
+/// Why a tool of the system cannot be run.
+pub(crate) fn missing(host: &Host, probe: &dyn Probe, name: &str) -> Option<NotDone> {
+    if host.privileged {
+        elsewhere(host, probe, &[name.to_owned()])
+    } else {
+        Some(NotDone::NeedsRoot)
+    }
+}
+
+/// Runs a tool of the system.
+pub(crate) fn run(host: &Host, argv: &[&str]) -> Result<Ran, EffectError> {
+    let name = argv.first().copied().unwrap_or_default();
+    let argv: Vec<String> = argv.iter().map(ToString::to_string).collect();
+    if let Some(why) = elsewhere(host, host, &[name.to_owned()]) {
+        return Ok(Ran::NotDone(why));
+    }
+    let start = Start {
+        argv: &argv,
+        label: name,
+        env: &[],
+        stdin: &[],
+        timeout: Some(ToolSpec::TIMEOUT),
+        is_ours: true,
+    };
+    commands::spawn(host, &start)?;
+    Ok(Ran::Done)
+}
+
+fn name(spec: &ToolSpec) -> &str {
+    spec.argv.first().map_or("", String::as_str)
+}
