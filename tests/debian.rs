@@ -7,27 +7,25 @@
     reason = "for tests only"
 )]
 
+mod support;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use lab::{Imds, Mood, S3};
 use serde_json::{Value, json};
-
-/// Names the script that makes such a root; `tests/run` sets it for root.
-const DEBIAN: &str = "FIRSTLIGHT_DEBIAN_ROOT";
+use support::debian::{Debian, SCRIPT};
 
 #[test]
 fn a_generic_image_becomes_a_particular_machine_once_for_each_instance() {
-    let (Some(debian), Some(s3)) = (lab::program(DEBIAN), S3::start("AKIALAB", "lab/secret"))
+    let (Some(debian), Some(s3)) = (lab::program(SCRIPT), S3::start("AKIALAB", "lab/secret"))
     else {
         return;
     };
     s3.put("acme-site", "site/index.html", b"<h1>acme</h1>\n");
     s3.put("acme-site", "site/css/site.css", b"h1 { color: red }\n");
     let imds = Imds::start(instance("i-0aaaaaaaaaaaaaaa1", "one", &s3), Mood::Fair);
-    let machine = Machine::new(&debian, &image(&imds, &s3));
+    let machine = Debian::new(&debian, &image(&imds, &s3));
 
     let plan = machine.run(&["plan"]);
     assert_eq!(plan.code, 2, "{plan:?}");
@@ -53,7 +51,7 @@ fn a_generic_image_becomes_a_particular_machine_once_for_each_instance() {
             status.text.contains("status: done"),
             "boot {boot}: {status:?}"
         );
-        machine.is_particular("one", "leader", &format!("boot {boot}"));
+        is_particular(&machine, "one", "leader", &format!("boot {boot}"));
         assert_eq!(machine.lines("var/lib/runcmd-runs"), 1, "boot {boot}");
         assert_eq!(machine.lines("var/lib/leader-runs"), 1, "boot {boot}");
         assert_eq!(machine.lines("var/lib/content-changes"), 1, "boot {boot}");
@@ -91,7 +89,7 @@ fn a_generic_image_becomes_a_particular_machine_once_for_each_instance() {
     imds.become_instance(instance("i-0bbbbbbbbbbbbbbb2", "two", &s3));
     let answer = machine.run(&["boot"]);
     assert_eq!(answer.code, 0, "{answer:?}");
-    machine.is_particular("two", "follower", "a new instance");
+    is_particular(&machine, "two", "follower", "a new instance");
     assert_eq!(
         machine.lines("var/lib/runcmd-runs"),
         2,
@@ -112,11 +110,11 @@ fn a_generic_image_becomes_a_particular_machine_once_for_each_instance() {
 
 #[test]
 fn what_a_power_cut_ended_is_not_begun_twice_and_what_can_be_repeated_is() {
-    let Some(debian) = lab::program(DEBIAN) else {
+    let Some(debian) = lab::program(SCRIPT) else {
         return;
     };
     // The agent is killed outright: once between a change and what follows it, once in a script.
-    let machine = Machine::new(
+    let machine = Debian::new(
         &debian,
         r#"
 users: []
@@ -183,10 +181,10 @@ content:
 
 #[test]
 fn scripts_run_as_often_as_they_say() {
-    let Some(debian) = lab::program(DEBIAN) else {
+    let Some(debian) = lab::program(SCRIPT) else {
         return;
     };
-    let machine = Machine::new(&debian, "{}\n");
+    let machine = Debian::new(&debian, "{}\n");
     let seed = machine.path("seed");
     fs::create_dir(&seed).unwrap();
     let note = |name: &str| format!("#!/bin/sh\necho $INSTANCE_ID >> /var/lib/{name}\n");
@@ -271,109 +269,46 @@ fn instance(id: &str, name: &str, s3: &S3) -> Value {
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGvGQ1bnAdKyJfzbb0xMv7kUJ5cDpBF3f8Wvpvh6XbJ8 launch";
 
-#[derive(Debug)]
-struct Answer {
-    code: i32,
-    text: String,
-}
-
-/// A fresh copy of the Debian tree, with this configuration baked in.
-struct Machine {
-    debian: PathBuf,
-    root: PathBuf,
-}
-
-impl Machine {
-    fn new(debian: &Path, image: &str) -> Self {
-        let made = Command::new(debian).arg("make").output().unwrap();
-        assert!(made.status.success(), "{made:?}");
-        let root = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim());
-        let config = root.join("etc/firstlight/config.d");
-        fs::create_dir_all(&config).unwrap();
-        fs::write(config.join("50-web.yaml"), image).unwrap();
-        Self {
-            debian: debian.to_owned(),
-            root,
-        }
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.root.join(path)
-    }
-
-    fn text(&self, path: &str) -> String {
-        fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-    }
-
-    fn lines(&self, path: &str) -> usize {
-        self.text(path).lines().count()
-    }
-
-    fn run(&self, args: &[&str]) -> Answer {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_firstlight"));
-        let output = command
-            .arg("--root")
-            .arg(&self.root)
-            .args(args)
-            .output()
-            .unwrap();
-        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.push_str(&String::from_utf8_lossy(&output.stderr));
-        Answer {
-            code: output.status.code().unwrap_or(-1),
-            text,
-        }
-    }
-
-    /// Name, account, key, content and role of this instance.
-    fn is_particular(&self, name: &str, role: &str, when: &str) {
-        assert_eq!(self.text("etc/hostname").trim(), name, "{when}");
-        let passwd = self.text("etc/passwd");
-        let web = passwd
-            .lines()
-            .find(|line| line.starts_with("web:"))
-            .unwrap();
-        assert!(web.ends_with(":/home/web:/bin/bash"), "{when}: {web}");
-        let uid: u32 = web.split(':').nth(2).unwrap().parse().unwrap();
-        let shadow = self.text("etc/shadow");
-        assert!(
-            shadow.lines().any(|line| line.starts_with("web:!")),
-            "{when}: not locked"
-        );
-        let keys = fs::metadata(self.path("home/web/.ssh/authorized_keys")).unwrap();
-        assert_eq!(
-            (keys.uid(), keys.permissions().mode() & 0o7777),
-            (uid, 0o600),
-            "{when}"
-        );
-        assert!(
-            self.text("home/web/.ssh/authorized_keys").contains(KEY),
-            "{when}"
-        );
-        assert!(
-            self.text("root/.ssh/authorized_keys")
-                .contains("login as the user"),
-            "{when}"
-        );
-        let page = fs::metadata(self.path("var/www/html/index.html")).unwrap();
-        assert_eq!(
-            (page.uid(), page.gid()),
-            (33, 33),
-            "{when}: www-data owns it"
-        );
-        let env = self.text("run/firstlight/role.env");
-        assert!(
-            env.contains(&format!("FIRSTLIGHT_ROLE={role}\n")),
-            "{when}: {env}"
-        );
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        let _ = Command::new(&self.debian)
-            .arg("remove")
-            .arg(&self.root)
-            .status();
-    }
+/// Name, account, key, content and role of this instance.
+fn is_particular(machine: &Debian, name: &str, role: &str, when: &str) {
+    assert_eq!(machine.text("etc/hostname").trim(), name, "{when}");
+    let passwd = machine.text("etc/passwd");
+    let web = passwd
+        .lines()
+        .find(|line| line.starts_with("web:"))
+        .unwrap();
+    assert!(web.ends_with(":/home/web:/bin/bash"), "{when}: {web}");
+    let uid: u32 = web.split(':').nth(2).unwrap().parse().unwrap();
+    let shadow = machine.text("etc/shadow");
+    assert!(
+        shadow.lines().any(|line| line.starts_with("web:!")),
+        "{when}: not locked"
+    );
+    let keys = fs::metadata(machine.path("home/web/.ssh/authorized_keys")).unwrap();
+    assert_eq!(
+        (keys.uid(), keys.permissions().mode() & 0o7777),
+        (uid, 0o600),
+        "{when}"
+    );
+    assert!(
+        machine.text("home/web/.ssh/authorized_keys").contains(KEY),
+        "{when}"
+    );
+    assert!(
+        machine
+            .text("root/.ssh/authorized_keys")
+            .contains("login as the user"),
+        "{when}"
+    );
+    let page = fs::metadata(machine.path("var/www/html/index.html")).unwrap();
+    assert_eq!(
+        (page.uid(), page.gid()),
+        (33, 33),
+        "{when}: www-data owns it"
+    );
+    let env = machine.text("run/firstlight/role.env");
+    assert!(
+        env.contains(&format!("FIRSTLIGHT_ROLE={role}\n")),
+        "{when}: {env}"
+    );
 }

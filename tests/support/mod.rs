@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod cloud;
+pub(crate) mod debian;
 
 use std::ffi::OsStr;
 use std::fs;
