@@ -26,7 +26,7 @@ fn check(text: &str, args: &[&str]) -> Answer {
 #[test]
 fn the_exit_code_tells_errors_from_warnings_and_both_from_notices() {
     #[rustfmt::skip]
-    let table: [(&str, &[&str], i32, &str); 14] = [
+    let table: [(&str, &[&str], i32, &str); 18] = [
         ("#cloud-config\nhostname: web\n",            &[],            0,  "FILE: fine"),
         ("#!/bin/sh\ntrue\n",                         &[],            0,  "FILE: fine"),
         ("bucket=acme-site\n",                        &[],            0,  "FILE: fine"),
@@ -41,6 +41,10 @@ fn the_exit_code_tells_errors_from_warnings_and_both_from_notices() {
         ("content: [{dest: /srv}]\n",                 &["--image"],   1,  "missing key `source`"),
         ("firstlight: {gate_bugdet: 5s}\n",           &["--image"],   2,  "did you mean `gate_budget`?"),
         ("",                                          &[],            2,  "there is nothing in it"),
+        ("#include\nhttps://example.com/a?key=x\n",   &["--strict"],  0,  "https://example.com/a is not fetched here"),
+        ("#include\nfile:///srv/a\ns3://bucket/a\n",  &[],            0,  "s3://bucket/a is not fetched here"),
+        ("#include\nftp://example.com/a\n",           &[],            1,  "expected an address"),
+        ("#include\ns3://bucket\n",                   &[],            1,  "expected `s3://BUCKET/KEY`"),
     ];
     for (text, args, code, says) in table {
         let answer = check(text, args);

@@ -16,7 +16,9 @@ use contract::yaml::{self, Kind, Limits, Mapping};
 use engine::image::Image;
 use engine::settings::Settings;
 use engine::validate::{Find, Schema, lint};
-use engine::{PartRow, Prepared};
+use engine::{Includes, PartRow, Prepared};
+
+use crate::fetch::Addresses;
 
 const CLOUD_CONFIG: &str = "text/cloud-config";
 
@@ -55,7 +57,8 @@ pub(crate) fn user_data(bytes: Vec<u8>) -> anyhow::Result<Vec<Remark>> {
     let metadata = InstanceMetadata::new("i-assumed".parse()?, "file");
     let (image, settings) = (Image::default(), Settings::default());
     let data = UserData::new(bytes);
-    let prepared = engine::prepare(&image, &settings, &metadata, &data, None);
+    let includes = Includes::known_by(&Addresses);
+    let prepared = engine::prepare_with(&includes, &image, &settings, &metadata, &data, None);
     let mut checked = Checked::default();
     for mut problem in prepared.problems {
         // At a boot the others go on; whoever checks a file wants to know.

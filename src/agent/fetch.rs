@@ -24,7 +24,35 @@ impl<'a> Fetcher<'a> {
     }
 }
 
+/// Knows addresses, and fetches none.
+pub(crate) struct Addresses;
+
+/// Whether somebody could fetch that; nothing is sent.
+fn check(net: &net::fetch::Fetcher, url: &str) -> Result<(), FetchError> {
+    match url.strip_prefix("file://") {
+        Some(path) if Path::new(path).is_absolute() => Ok(()),
+        _ => net.check(url),
+    }
+}
+
+impl Fetch for Addresses {
+    fn check(&self, url: &str) -> Result<(), FetchError> {
+        check(&net::fetch::Fetcher::new(S3::new(None), None, None), url)
+    }
+
+    fn fetch(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
+        Err(FetchError::Failed {
+            url: shown(wanted.url),
+            reason: "nothing is fetched here".to_owned(),
+        })
+    }
+}
+
 impl Fetch for Fetcher<'_> {
+    fn check(&self, url: &str) -> Result<(), FetchError> {
+        check(&self.net, url)
+    }
+
     fn fetch(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
         let Some(path) = wanted.url.strip_prefix("file://") else {
             return self.net.fetch(wanted);

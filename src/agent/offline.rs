@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use contract::instance::{InstanceMetadata, LaunchIndex};
 use contract::plan::Problem;
 use contract::user_data::UserData;
-use engine::Prepared;
 use engine::image::Image;
 use engine::settings::Settings;
+use engine::{Includes, Prepared};
 use system::Host;
 
+use crate::fetch::Addresses;
 use crate::session::Target;
 
 /// More of a file is not read: what is too large for user data is told of anyway.
@@ -47,7 +48,9 @@ impl Offline {
         let image = image(target)?;
         let (settings, mut problems) = Settings::of(&image.config);
         let user_data = UserData::new(bytes);
-        let mut prepared = engine::prepare(&image, &settings, &metadata, &user_data, None);
+        let includes = Includes::known_by(&Addresses);
+        let mut prepared =
+            engine::prepare_with(&includes, &image, &settings, &metadata, &user_data, None);
         problems.extend(image.problems);
         problems.extend(warnings.into_iter().map(|odd| Problem::warning(None, odd)));
         problems.append(&mut prepared.problems);

@@ -18,7 +18,7 @@ use engine::runner::Runner;
 use engine::semaphore::Semaphores;
 use engine::settings::Settings;
 use engine::store::Store;
-use engine::{Includes, Prepared, report_file};
+use engine::{Includes, Prepared, Reach, report_file};
 use net::s3::S3;
 use system::{DryRun, Host, RunLock};
 
@@ -174,11 +174,15 @@ impl Session {
 
     /// `again`: of what an earlier stage fetched.
     fn make(&self, datasource: String, found: Found, again: bool) -> (Known, Found) {
+        let fetcher = Fetcher::new(&self.host, self.s3.clone(), &found.metadata);
         let includes = Includes {
-            fetch: &Fetcher::new(&self.host, self.s3.clone(), &found.metadata),
+            reach: if again {
+                Reach::Kept
+            } else {
+                Reach::Addresses(&fetcher)
+            },
             probe: Some(&self.host),
             dir: Store::dir_of(&found.metadata.instance_id).join("includes"),
-            only_kept: again,
         };
         let mut prepared = engine::prepare_with(
             &includes,

@@ -25,6 +25,12 @@ pub struct Wanted<'a> {
 
 /// Whoever can get what an address holds.
 pub trait Fetch {
+    /// Whether it is an address that could be fetched here; nothing is sent.
+    ///
+    /// # Errors
+    /// [`FetchError::Address`] with what is wrong with it.
+    fn check(&self, url: &str) -> Result<(), FetchError>;
+
     /// The bytes that the address holds. They may be somebody's user data, so they are secret.
     ///
     /// # Errors

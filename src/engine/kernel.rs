@@ -199,6 +199,10 @@ mod tests {
     struct Web(Result<&'static str, u16>);
 
     impl Fetch for Web {
+        fn check(&self, _: &str) -> Result<(), FetchError> {
+            Ok(())
+        }
+
         fn fetch(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
             let url = shown(wanted.url);
             match self.0 {

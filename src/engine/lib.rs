@@ -26,4 +26,4 @@ pub mod validate;
 mod vendor;
 
 pub use prepare::{PartRow, Prepared, prepare, prepare_with};
-pub use user_data::{Includes, Offline};
+pub use user_data::{Includes, Reach};

@@ -77,7 +77,8 @@ impl PartRow {
 }
 
 /// Makes of image, metadata, user data and vendor data what a boot is planned from. User data
-/// wins over vendor data, and that over the image. Nothing is fetched: see [`prepare_with`].
+/// wins over vendor data, and that over the image. Nothing is fetched, and what user data includes
+/// is left out: see [`prepare_with`].
 #[must_use]
 pub fn prepare(
     image: &Image,

@@ -47,12 +47,7 @@ impl Fetcher {
     }
 
     fn object(&self, wanted: &Wanted<'_>, address: &str) -> Result<Secret<Vec<u8>>, FetchError> {
-        let Some((bucket, key)) = address.split_once('/').filter(|(_, key)| !key.is_empty()) else {
-            return Err(FetchError::Address {
-                url: shown(wanted.url),
-                reason: "expected `s3://BUCKET/KEY`".to_owned(),
-            });
-        };
+        let (bucket, key) = bucket_and_key(wanted.url, address)?;
         let at = Location {
             bucket: bucket.to_owned(),
             region: self.region.clone(),
@@ -130,6 +125,17 @@ impl Fetcher {
 }
 
 impl Fetch for Fetcher {
+    fn check(&self, url: &str) -> Result<(), FetchError> {
+        match url.split_once("://") {
+            Some(("http" | "https", _)) => match url.parse::<Url>() {
+                Ok(_) => Ok(()),
+                Err(error) => Err(bad(url, chain(&error))),
+            },
+            Some(("s3", rest)) => bucket_and_key(url, rest).map(drop),
+            _ => Err(unknown(url)),
+        }
+    }
+
     fn fetch(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
         match wanted.url.split_once("://") {
             Some(("http" | "https", _)) => {
@@ -139,12 +145,28 @@ impl Fetch for Fetcher {
                 })?
             }
             Some(("s3", rest)) => self.object(wanted, rest),
-            _ => Err(FetchError::Address {
-                url: shown(wanted.url),
-                reason: "expected an address of `https://`, `http://` or `s3://`".to_owned(),
-            }),
+            _ => Err(unknown(wanted.url)),
         }
     }
+}
+
+/// What `s3://` in `url` is followed by.
+fn bucket_and_key<'a>(url: &str, address: &'a str) -> Result<(&'a str, &'a str), FetchError> {
+    let parts = address.split_once('/');
+    let named = |(bucket, key): &(&str, &str)| !bucket.is_empty() && !key.is_empty();
+    parts
+        .filter(named)
+        .ok_or_else(|| bad(url, "expected `s3://BUCKET/KEY`".to_owned()))
+}
+
+fn unknown(url: &str) -> FetchError {
+    let reason = "expected an address of `https://`, `http://` or `s3://`";
+    bad(url, reason.to_owned())
+}
+
+fn bad(url: &str, reason: String) -> FetchError {
+    let url = shown(url);
+    FetchError::Address { url, reason }
 }
 
 fn limits(wanted: &Wanted<'_>, left: Duration) -> Limits {

@@ -35,8 +35,8 @@ pub(crate) struct Decoded {
 /// What decoding needs to go on.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// What this address holds, at most so many bytes: see [`Decoder::supply`] and
-    /// [`Decoder::fail`].
+    /// What this address holds, at most so many bytes: see [`Decoder::supply`],
+    /// [`Decoder::leave_out`] and [`Decoder::fail`].
     Fetch(Include, usize),
     /// Nothing.
     Done(Decoded),
@@ -135,6 +135,17 @@ impl<'a> Decoder<'a> {
     pub(super) fn fail(&mut self, why: String) {
         if let Some((include, _)) = self.waits.take() {
             self.refuse(include.place, why);
+        }
+    }
+
+    /// What that address holds does not matter to whoever looks.
+    pub(super) fn leave_out(&mut self) {
+        if let Some((include, _)) = self.waits.take() {
+            let url = contract::fetch::shown(&include.url);
+            let message = format!("{url} is not fetched here, so nothing is known of what it holds");
+            self.out
+                .problems
+                .push(Problem::notice(Some(include.place), message));
         }
     }
 

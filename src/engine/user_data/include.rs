@@ -45,27 +45,47 @@ impl Include {
 
 /// How includes are got: over the network, or from where an earlier boot kept them.
 pub struct Includes<'a> {
-    /// Gets what an address holds.
-    pub fetch: &'a dyn Fetch,
+    /// How far user data reaches.
+    pub reach: Reach<'a>,
     /// The machine on which earlier ones are kept, if there is one.
     pub probe: Option<&'a dyn Probe>,
     /// The directory where they are, an absolute path there.
     pub dir: PathBuf,
-    /// Whether only kept ones count: a later stage of a boot goes on with what the first had.
-    pub only_kept: bool,
 }
 
-/// Fetches nothing: for user data that is only looked at.
+/// How far user data reaches.
+#[derive(Clone, Copy)]
+pub enum Reach<'a> {
+    /// What an address holds is fetched.
+    Addresses(&'a dyn Fetch),
+    /// Only what is kept counts: a later stage of a boot goes on with what the first one had.
+    Kept,
+    /// The text itself: an include is left out with a notice, if its address is one.
+    Itself(&'a dyn Fetch),
+}
+
+/// Takes every address for a good one, and fetches none: for user data that is only looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Offline;
+struct Offline;
 
 impl Fetch for Offline {
+    fn check(&self, _: &str) -> Result<(), FetchError> {
+        Ok(())
+    }
+
     fn fetch(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
         Err(FetchError::Address {
             url: shown(wanted.url),
             reason: "nothing is fetched here".to_owned(),
         })
     }
+}
+
+/// What an include gave.
+enum Got {
+    Body(Secret<Vec<u8>>),
+    /// Nobody asked, and nothing is wrong.
+    LeftOut,
 }
 
 /// A body to keep in a file, or a file that is not to be there.
@@ -89,7 +109,8 @@ pub(crate) fn decode(
             Next::Fetch(include, most) => {
                 let left = BUDGET.saturating_sub(begun.elapsed());
                 match includes.get(&include, most, left, &mut kept) {
-                    Ok(body) => decoder.supply(&body),
+                    Ok(Got::Body(body)) => decoder.supply(&body),
+                    Ok(Got::LeftOut) => decoder.leave_out(),
                     Err(why) => decoder.fail(why),
                 }
             }
@@ -97,15 +118,20 @@ pub(crate) fn decode(
     }
 }
 
-impl Includes<'_> {
-    /// None: user data that includes something is not used.
+impl<'a> Includes<'a> {
+    /// None: they are left out with a notice, whatever their address.
     #[must_use]
     pub fn none() -> Self {
+        Self::known_by(&Offline)
+    }
+
+    /// None: they are left out with a notice, if `fetch` takes their address for one.
+    #[must_use]
+    pub fn known_by(fetch: &'a dyn Fetch) -> Self {
         Self {
-            fetch: &Offline,
+            reach: Reach::Itself(fetch),
             probe: None,
             dir: PathBuf::new(),
-            only_kept: false,
         }
     }
 
@@ -115,19 +141,24 @@ impl Includes<'_> {
         most: usize,
         left: Duration,
         kept: &mut Vec<Kept>,
-    ) -> Result<Secret<Vec<u8>>, String> {
+    ) -> Result<Got, String> {
         let path = self.dir.join(hex(&Sha256::digest(include.url.as_bytes())));
-        if include.once || self.only_kept {
+        if include.once || matches!(self.reach, Reach::Kept) {
             let body = self.probe.and_then(|probe| probe.read(&path).ok()?);
             if let Some(body) = body.filter(|body| body.len() <= most && include.accepts(body)) {
-                return Ok(Secret::new(body));
+                return Ok(Got::Body(Secret::new(body)));
             }
         }
         let url = shown(&include.url);
-        if self.only_kept {
-            return Err(format!("{url} was not got when the machine booted"));
-        }
-        let fetched = self.fetch(&include.url, most, left);
+        let fetch = match self.reach {
+            Reach::Addresses(fetch) => fetch,
+            Reach::Kept => return Err(format!("{url} was not got when the machine booted")),
+            Reach::Itself(fetch) => {
+                let checked = fetch.check(&include.url).map(|()| Got::LeftOut);
+                return checked.map_err(|error| error.to_string());
+            }
+        };
+        let fetched = fetched(fetch, &include.url, most, left);
         let fetched = fetched.and_then(|body| {
             let why = || format!("{url} does not have the SHA-256 that is named for it");
             let is_it = include.accepts(body.expose());
@@ -135,27 +166,31 @@ impl Includes<'_> {
         });
         // So that later stages of this boot see the same failure, and not an earlier body.
         kept.push((path, fetched.as_ref().ok().cloned()));
-        fetched
+        fetched.map(Got::Body)
     }
+}
 
-    fn fetch(&self, url: &str, most: usize, left: Duration) -> Result<Secret<Vec<u8>>, String> {
-        if left < PAUSE {
-            let seconds = BUDGET.as_secs();
-            return Err(format!("includes took longer than BUDGET ({seconds} s)"));
-        }
-        let per_try = TIMEOUT.min(left) + PAUSE;
-        let tries = u32::try_from(left.as_millis() / per_try.as_millis().max(1));
-        self.fetch
-            .fetch(&Wanted {
-                url,
-                headers: &[],
-                max_bytes: most,
-                timeout: TIMEOUT.min(left),
-                tries: tries.unwrap_or(TRIES).clamp(1, TRIES),
-                pause: PAUSE,
-            })
-            .map_err(|error| error.to_string())
+fn fetched(
+    fetch: &dyn Fetch,
+    url: &str,
+    most: usize,
+    left: Duration,
+) -> Result<Secret<Vec<u8>>, String> {
+    if left < PAUSE {
+        let seconds = BUDGET.as_secs();
+        return Err(format!("includes took longer than BUDGET ({seconds} s)"));
     }
+    let per_try = TIMEOUT.min(left) + PAUSE;
+    let tries = u32::try_from(left.as_millis() / per_try.as_millis().max(1));
+    let wanted = Wanted {
+        url,
+        headers: &[],
+        max_bytes: most,
+        timeout: TIMEOUT.min(left),
+        tries: tries.unwrap_or(TRIES).clamp(1, TRIES),
+        pause: PAUSE,
+    };
+    fetch.fetch(&wanted).map_err(|error| error.to_string())
 }
 
 /// The addresses of an include, in order. Each word switches to its own way, and an address may

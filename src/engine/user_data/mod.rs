@@ -15,7 +15,7 @@ mod tests;
 
 use contract::user_data::PartKind;
 
-pub use include::{Includes, Offline};
+pub use include::{Includes, Reach};
 pub(crate) use include::{Kept, decode};
 
 /// What a text begins like, if that is a part of its own.

@@ -26,6 +26,10 @@ pub(super) struct Web {
 }
 
 impl Fetch for Web {
+    fn check(&self, _: &str) -> Result<(), FetchError> {
+        Ok(())
+    }
+
     fn fetch(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
         self.asked.borrow_mut().push(wanted.url.to_owned());
         let url = || shown(wanted.url);
@@ -51,10 +55,13 @@ pub(super) fn on(
 ) -> (Vec<Part>, Vec<Problem>, Vec<Kept>) {
     let (settings, _) = Settings::of(&contract::testing::config(""));
     let includes = Includes {
-        fetch: web,
+        reach: if only_kept {
+            Reach::Kept
+        } else {
+            Reach::Addresses(web)
+        },
         probe: Some(machine),
         dir: "/kept".into(),
-        only_kept,
     };
     let data = UserData::new(data.to_vec());
     let parameters = &settings.parameters;
