@@ -48,7 +48,7 @@ fn a_service_that_is_none_is_named_as_such_changes_nothing_and_is_asked_again_ne
         (Mood::NoSessions,    "Ec2: the session token was answered with status 404",     1),
         (Mood::Redirects,     "Ec2: user-data was answered with status 302",            17),
         (Mood::WebPage,       "instance-id cannot be used",                             17),
-        (Mood::Huge,          "Ec2: user-data is larger than 64 KiB",                   17),
+        (Mood::Huge,          "Ec2: meta-data/instance-id is larger than 64 KiB",       17),
         (Mood::Forgetful(0),  "Ec2: user-data was answered with status 401",            50),
         (Mood::CutsShort,     "the answer was cut short",                              100),
         (Mood::Resets(99),    "reset",                                                 100),
@@ -76,14 +76,18 @@ fn a_service_that_is_none_is_named_as_such_changes_nothing_and_is_asked_again_ne
 }
 
 #[test]
-fn user_data_over_the_limit_is_named_with_the_limit() {
+fn user_data_over_the_limit_is_refused_with_the_limit_and_the_machine_becomes_itself() {
     let big = format!("#cloud-config\n# {}\n", "x".repeat(70 * 1024));
     let imds = Imds::start(instance("0", &big), Mood::Fair);
     let machine = Machine::new(&imds.urls(), SETTINGS);
     let apply = machine.firstlight(&["apply"]);
     assert_eq!(apply.code, 1, "{apply:?}");
-    let says = "user-data is larger than 64 KiB";
-    assert!(apply.stderr.contains(says), "{apply:?}");
+    let status = machine.firstlight(&["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    let says = "user-data is larger than 64 KiB, and nothing of it is used";
+    assert!(status.stderr.contains(says), "{status:?}");
+    assert_eq!(machine.instance_id(), INSTANCE);
+    assert_eq!(machine.text("etc/hostname").trim(), "ip-172-16-34-40");
 }
 
 #[test]

@@ -115,6 +115,21 @@ fn a_secret_is_warned_of_and_never_shown() {
 }
 
 #[test]
+fn whoever_can_read_a_secret_is_named() {
+    let secret = "password: correct-horse\n";
+    let user_data = check(&format!("#cloud-config\n{secret}"), &[]);
+    assert!(
+        user_data.stdout.contains("every process on the instance"),
+        "{user_data:?}"
+    );
+    let image = check(secret, &["--image"]);
+    assert!(
+        image.stdout.contains("whoever launches the image"),
+        "{image:?}"
+    );
+}
+
+#[test]
 fn a_boot_tells_of_slips_as_warnings_and_of_secrets_as_notices() {
     #[rustfmt::skip]
     let table = [
@@ -210,5 +225,9 @@ fn the_schema_and_a_modules_keys_are_there_to_read() {
     );
     let json: Value =
         serde_json::from_str(&alone(&["modules", "content", "--format", "json"]).stdout).unwrap();
-    assert_eq!(json["keys"]["content"]["type"], "array");
+    assert_eq!(
+        json["keys"]["content"]["type"],
+        serde_json::json!(["array", "null"]),
+        "null is as if the key were not there"
+    );
 }

@@ -15,7 +15,7 @@ use contract::user_data::UserData;
 use contract::yaml::{self, Kind, Limits, Mapping};
 use engine::image::Image;
 use engine::settings::Settings;
-use engine::validate::{Find, Schema, lint};
+use engine::validate::{Find, Schema, Within, lint};
 use engine::{Includes, PartRow, Prepared};
 
 use crate::fetch::Addresses;
@@ -38,8 +38,10 @@ pub(crate) fn of_boot(prepared: &Prepared, told: &[Problem]) -> Vec<Problem> {
         problem.severity = problem.severity.min(Severity::Warning);
     }
     let used = prepared.parts.iter().filter(|part| part.decision == "used");
-    let finds = used.flat_map(|part| lint(part.body.expose(), &part.name, part.first_line));
-    problems.extend(finds.map(|find| find.notice()));
+    for part in used {
+        let finds = lint(part.body.expose(), &part.name, part.first_line);
+        problems.extend(finds.iter().map(|find| find.notice(within(part))));
+    }
     problems
 }
 
@@ -69,9 +71,8 @@ pub(crate) fn user_data(bytes: Vec<u8>) -> anyhow::Result<Vec<Remark>> {
     }
     for part in &prepared.parts {
         let text = String::from_utf8_lossy(part.body.expose()).into_owned();
-        checked
-            .finds
-            .extend(lint(text.as_bytes(), &part.name, part.first_line));
+        let finds = lint(text.as_bytes(), &part.name, part.first_line);
+        checked.finds(finds, within(part));
         if part.mime == CLOUD_CONFIG && !part.decision.starts_with("ignored") {
             let first = part.first_line.max(1);
             let parsed = yaml::parse_at(&text, part.name.as_str(), first, &Limits::default());
@@ -92,10 +93,8 @@ pub(crate) fn image_file(path: &Path, bytes: &[u8]) -> anyhow::Result<Vec<Remark
     let metadata = InstanceMetadata::new("i-assumed".parse()?, "file");
     let name = std::path::absolute(path)?.display().to_string();
     let text = String::from_utf8_lossy(bytes).into_owned();
-    let mut checked = Checked {
-        finds: lint(bytes, &name, 1),
-        ..Checked::default()
-    };
+    let mut checked = Checked::default();
+    checked.finds(lint(bytes, &name, 1), Within::Image);
     match yaml::parse(&text, name.as_str(), &Limits::default()) {
         Ok(document) => {
             let odd = document.warnings.into_iter();
@@ -128,6 +127,8 @@ pub(crate) fn image_file(path: &Path, bytes: &[u8]) -> anyhow::Result<Vec<Remark
 struct Checked {
     problems: Vec<Problem>,
     finds: Vec<Find>,
+    /// What is to be said of the finds.
+    secrets: Vec<Problem>,
 }
 
 impl Checked {
@@ -176,6 +177,16 @@ impl Checked {
         self.add(guessed);
     }
 
+    /// Adds what looks like a secret, of which somebody who checks a file wants to know.
+    fn finds(&mut self, finds: Vec<Find>, within: Within) {
+        let warning = |find: &Find| Problem {
+            severity: Severity::Warning,
+            ..find.notice(within)
+        };
+        self.secrets.extend(finds.iter().map(warning));
+        self.finds.extend(finds);
+    }
+
     /// Adds what is not told yet.
     fn add(&mut self, problems: Vec<Problem>) {
         let told: HashSet<Place> = places(&self.problems).cloned().collect();
@@ -189,12 +200,9 @@ impl Checked {
         let Self {
             mut problems,
             finds,
+            secrets,
         } = self;
-        for find in &finds {
-            let mut problem = find.notice();
-            problem.severity = Severity::Warning;
-            problems.push(problem);
-        }
+        problems.extend(secrets);
         let order = |place: &Place| {
             let part = texts.iter().position(|part| part.name == *place.source);
             (part, place.line, place.column)
@@ -213,6 +221,14 @@ impl Checked {
             }
         };
         problems.into_iter().map(remark).collect()
+    }
+}
+
+const fn within(part: &PartRow) -> Within {
+    if part.is_included {
+        Within::Included
+    } else {
+        Within::UserData
     }
 }
 

@@ -108,6 +108,14 @@ pub enum SourceError {
         /// What is wrong with the answer.
         reason: String,
     },
+    /// It answered more than it may.
+    #[error("{item} is larger than {} KiB", limit >> 10)]
+    TooLarge {
+        /// The item asked for.
+        item: String,
+        /// In bytes.
+        limit: usize,
+    },
     /// A request failed for good.
     #[error("cannot get {item}")]
     Fetch {
@@ -137,6 +145,7 @@ impl SourceError {
             Self::Read { .. } => ErrorClass::Machine,
             Self::Deadline { .. }
             | Self::Answer { .. }
+            | Self::TooLarge { .. }
             | Self::Fetch { .. }
             | Self::Name { .. } => ErrorClass::Transient,
         }

@@ -109,8 +109,8 @@ pub fn role_source(ctx: &SourceContext<'_>) -> Option<RoleSource> {
 /// Everything that the boot needs, in two rounds: all items, then the launch keys.
 ///
 /// # Errors
-/// When the instance id or the user data cannot be had: without them nothing may be decided.
-/// What else is missing or odd is a warning.
+/// When the instance id or the user data cannot be had: without them nothing may be decided. User
+/// data that is too large is refused, and that alone. What else is missing or odd is a warning.
 pub fn read(service: &dyn Service) -> Result<Found, SourceError> {
     metadata::read(service)
 }

@@ -2,7 +2,15 @@
 
 use std::net::Ipv4Addr;
 
+use contract::datasource::SourceError;
 use contract::name::{AuthorizedKey, BadName, Hostname};
+
+/// What is said where user or vendor data is refused because of its size.
+pub(crate) fn without_user_data(why: &SourceError) -> String {
+    format!(
+        "{why}, and nothing of it is used (compress it with gzip, or keep it in a bucket and `#include` it)"
+    )
+}
 
 /// A host name as a cloud gives it; an IPv4 address becomes `ip-10-0-0-1`. Source of that rule:
 /// cloud-init, `get_hostname` of `cloudinit/sources/__init__.py`.

@@ -35,21 +35,18 @@ pub(crate) trait Files {
 
 /// Reads the seed in `dir`.
 pub(crate) fn fetch(dir: &Path, files: &dyn Files, platform: &str) -> Result<Found, SourceError> {
-    let mut warnings = Vec::new();
-    let (metadata, odd) = metadata_file(&dir.join(META_DATA), files, platform)?;
-    warnings.extend(odd);
+    let mut errors = Vec::new();
+    let (metadata, warnings) = metadata_file(&dir.join(META_DATA), files, platform)?;
     let mut data = |file: &str| -> Result<Option<UserData>, SourceError> {
         let path = dir.join(file);
         Ok(match read(files, &path, USER_DATA_LIMIT)? {
             Some(Content::Whole(bytes)) => Some(UserData::new(bytes)),
             // The machine must become itself without its user data too: it is how one logs in.
             Some(Content::TooLarge) => {
-                let most = USER_DATA_LIMIT >> 10;
-                warnings.push(format!(
-                    "{} is larger than {most} KiB and is ignored (compress it with gzip, or fetch \
-                     what is large in a script)",
-                    path.display()
-                ));
+                errors.push(fields::without_user_data(&SourceError::TooLarge {
+                    item: name(&path),
+                    limit: USER_DATA_LIMIT,
+                }));
                 None
             }
             None => None,
@@ -62,7 +59,7 @@ pub(crate) fn fetch(dir: &Path, files: &dyn Files, platform: &str) -> Result<Fou
         user_data,
         vendor_data,
         warnings,
-        errors: Vec::new(),
+        errors,
     })
 }
 

@@ -15,7 +15,7 @@ use crate::image::Image;
 use crate::json_patch::Patch;
 use crate::settings::Settings;
 use crate::user_data::params::Selected;
-use crate::user_data::{Includes, Kept};
+use crate::user_data::{Decoded, Includes, Kept};
 use crate::{environment, jinja, merge, output, template, user_data, vendor};
 
 /// Everything that a boot is planned from.
@@ -63,6 +63,8 @@ pub struct PartRow {
     pub first_line: u32,
     /// For which instance of the launch it is.
     pub launch_index: Option<LaunchIndex>,
+    /// Whether it is not in the user data itself, but in something that this includes.
+    pub is_included: bool,
     /// What became of it: `used`, `for another launch index`, `ignored: ...`.
     pub decision: String,
 }
@@ -148,9 +150,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&mut self, data: &UserData, what: &str) -> Mapping {
-        let parts = self.decode(data, what, false);
+        let decoded = self.decode(data, what, false);
         let mut config = merge::Parts::default();
-        for part in parts {
+        for part in decoded.parts {
             let mut row = PartRow {
                 name: part.name.clone(),
                 number: part.number,
@@ -159,6 +161,7 @@ impl Reader<'_> {
                 body: part.body.clone(),
                 first_line: part.first_line,
                 launch_index: part.launch_index,
+                is_included: decoded.included.contains(&part.number),
                 decision: String::new(),
             };
             row.decision = self.take(part, &mut row.launch_index, &mut config);
@@ -178,9 +181,9 @@ impl Reader<'_> {
         if !wanted.enabled {
             return Mapping::new();
         }
-        let parts = self.decode(data, "vendor-data", true);
+        let decoded = self.decode(data, "vendor-data", true);
         let mut config = merge::Parts::default();
-        for part in parts {
+        for part in decoded.parts {
             if !wanted.leaves_out(&part.kind) {
                 self.take(part, &mut None, &mut config);
             }
@@ -188,12 +191,12 @@ impl Reader<'_> {
         config.config
     }
 
-    fn decode(&mut self, data: &UserData, what: &str, vendor: bool) -> Vec<Part> {
+    fn decode(&mut self, data: &UserData, what: &str, vendor: bool) -> Decoded {
         let parameters = &self.settings.parameters;
-        let (decoded, kept) = user_data::decode(data, what, vendor, parameters, self.includes);
-        self.out.problems.extend(decoded.problems);
+        let (mut decoded, kept) = user_data::decode(data, what, vendor, parameters, self.includes);
+        self.out.problems.append(&mut decoded.problems);
         self.out.kept.extend(kept);
-        decoded.parts
+        decoded
     }
 
     fn take(
@@ -231,6 +234,11 @@ impl Reader<'_> {
             PartKind::Unsupported(mime) => {
                 let why = format!("type {mime} is not supported");
                 self.ignore(&part, &why, None)
+            }
+            _ if user_data::is_gzip(part.body.expose()) => {
+                let why = "gzip that cannot be unpacked: it is damaged, or cut short";
+                let hint = "pack it again, and see with `gzip --test` that it is whole";
+                self.ignore(&part, why, Some(hint))
             }
             other => {
                 let why = format!("nobody handles type {}", other.mime());
@@ -471,7 +479,7 @@ fn payload_index(value: &Value) -> Option<i128> {
     match &value.kind {
         Kind::Bool(value) => Some(i128::from(*value)),
         Kind::Float(float) => format!("{:.0}", float.trunc()).parse().ok(),
-        Kind::String(text) => text.trim().parse().ok(),
+        Kind::String(text) => user_data::int(text),
         _ => value.as_int(),
     }
 }

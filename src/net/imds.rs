@@ -35,8 +35,8 @@ const STAGGER: Duration = Duration::from_millis(150);
 /// How many items are read at the same time at most.
 const CONNECTIONS: usize = 16;
 
-/// An answer may be as large as the largest user data: 64 KiB.
-const BODY_LIMIT: u64 = 64 * 1024;
+/// An answer may be as large as the largest user data, in bytes: 64 KiB.
+pub const BODY_LIMIT: usize = 64 << 10;
 
 /// How long a connection may take to be there.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -352,7 +352,7 @@ async fn exchange(
         first_byte: patience,
         idle: patience,
         total: patience,
-        body: BODY_LIMIT,
+        body: u64::try_from(BODY_LIMIT).unwrap_or(u64::MAX),
     };
     let unfit = |error: HttpError| Failure::Final(ImdsError::Start(chain(&error)));
     match client.fetch(&request.map_err(unfit)?, &limits).await {

@@ -55,10 +55,16 @@ const ITEM_LIMIT: usize = 64 << 10;
 
 pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
     let mut answers = Answers::ask(service, &ITEMS.map(str::to_owned));
-    let user_data = answers
-        .take(USER_DATA)?
-        .map(UserData::new)
-        .unwrap_or_default();
+    let mut errors = Vec::new();
+    let user_data = match answers.take(USER_DATA) {
+        Ok(bytes) => bytes.map(UserData::new).unwrap_or_default(),
+        // The machine must become itself without its user data too: it is how one logs in.
+        Err(error @ SourceError::TooLarge { .. }) => {
+            errors.push(fields::without_user_data(&error));
+            UserData::default()
+        }
+        Err(error) => return Err(error),
+    };
     let document = answers.document();
     let said = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
 
@@ -104,10 +110,9 @@ pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
         .refused
         .iter()
         .filter(|(item, _)| item == PUBLIC_KEYS);
-    let errors = refused.chain(&keys.refused).map(|(_, why)| {
+    errors.extend(refused.chain(&keys.refused).map(|(_, why)| {
         format!("the launch keys could not be read, so they open nothing: {why} (when the service answers again: `firstlight boot --stage identity`, then `firstlight run ssh --force`)")
-    });
-    let errors: Vec<String> = errors.collect();
+    }));
     answers.refused.retain(|(item, _)| item != PUBLIC_KEYS);
     let refused = answers.refused.into_iter().map(|(_, why)| why);
     answers.warnings.extend(refused);

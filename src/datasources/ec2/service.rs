@@ -1,7 +1,7 @@
 //! The service over the network.
 
 use contract::datasource::SourceError;
-use net::imds::{Imds, ImdsError};
+use net::imds::{BODY_LIMIT, Imds, ImdsError};
 
 use super::{Access, Answer, Service};
 
@@ -41,9 +41,9 @@ fn failure(error: ImdsError, item: &str) -> SourceError {
             seconds,
             source: last.into(),
         },
-        ImdsError::TooLarge { item } => SourceError::Answer {
+        ImdsError::TooLarge { item } => SourceError::TooLarge {
             item,
-            reason: "is larger than 64 KiB".to_owned(),
+            limit: BODY_LIMIT,
         },
         ImdsError::Status { item, status } => SourceError::Answer {
             item,

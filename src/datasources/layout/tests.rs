@@ -167,9 +167,9 @@ fn user_and_vendor_data_are_bytes_up_to_the_limit() {
     assert_eq!(found.user_data.bytes(), b"");
     assert_eq!(found.metadata.instance_id.as_str(), "i-1");
     assert!(
-        found.warnings[0].contains("larger than 64 KiB"),
+        found.errors[0].contains("larger than 64 KiB"),
         "{:?}",
-        found.warnings
+        found.errors
     );
 }
 

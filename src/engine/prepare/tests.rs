@@ -177,9 +177,14 @@ fn a_part_is_for_the_launch_index_of_its_header_or_else_of_its_payload() {
         ("Launch-Index: 2\n",   "#cloud-config\na: 1",           false, true),
         ("launch-index: 2\n",   "#cloud-config\na: 1",           false, true),
         ("Launch-Index: one\n", "#cloud-config\na: 1",           false, true), // no instance's
+        ("Launch-Index: +0_1\n", "#cloud-config\na: 1",          true,  true), // as Python reads numbers
+        ("Launch-Index: -1\n", "#cloud-config\na: 1",            false, true),
+        ("Launch-Index: 0__1\n", "#cloud-config\na: 1",          false, true),
         ("",                    "#cloud-config\nlaunch-index: 2", false, true),
         ("",                    "#cloud-config\nlaunch-index: 1", true,  true),
         ("",                    "#cloud-config\nlaunch-index: '1'", true, true),
+        ("",                    "#cloud-config\nlaunch-index: '0_1'", true, true),
+        ("",                    "#cloud-config\nlaunch-index: '0_2'", false, true),
         ("",                    "#cloud-config\nlaunch-index: 1.7", true, true),
         ("",                    "#cloud-config\nlaunch-index: true", true, true),
         ("",                    "#cloud-config\nlaunch-index: -1", false, true),
@@ -254,6 +259,16 @@ fn a_type_that_nobody_handles_is_named_with_its_size_and_without_its_content() {
             "part-002: part ignored: type text/part-handler is not supported (6 bytes)"
         )
     );
+}
+
+#[test]
+fn damaged_gzip_is_named_as_such() {
+    let image = crate::image::Image::default();
+    let data = UserData::new(b"\x1f\x8b\x08\0\0\0\0\0\0\x03cut".to_vec());
+    let prepared = prepare(&image, &Settings::default(), &instance(), &data, None);
+    let said: Vec<String> = prepared.problems.iter().map(ToString::to_string).collect();
+    let want = "part-001: part ignored: gzip that cannot be unpacked: it is damaged, or cut short (13 bytes)";
+    assert!(said[0].starts_with(want), "{said:?}");
 }
 
 #[test]

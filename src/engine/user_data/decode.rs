@@ -44,6 +44,11 @@ pub(super) fn maybe_gunzip(bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, Deco
     }
 }
 
+/// Whether it begins as gzip does (RFC 1952), whole or not.
+pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
 /// Unpacks gzip: members, and zeros behind them (RFC 1952; Python's `gzip`, which cloud-init uses).
 ///
 /// # Errors
@@ -51,7 +56,7 @@ pub(super) fn maybe_gunzip(bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, Deco
 pub(super) fn gunzip(bytes: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
     let mut unpacked = Vec::new();
     let mut rest = bytes;
-    while rest.starts_with(&[0x1f, 0x8b]) {
+    while is_gzip(rest) {
         let left = limit.saturating_sub(unpacked.len()).saturating_add(1);
         let mut member = GzDecoder::new(rest);
         let mut some = member

@@ -1,5 +1,7 @@
 //! Decoding, a step at a time: it says which address it needs next, and goes on with what is there.
 
+use std::collections::BTreeSet;
+
 use contract::instance::LaunchIndex;
 use contract::place::Place;
 use contract::plan::Problem;
@@ -28,6 +30,8 @@ const MAX_INCLUDE_DEPTH: usize = 8;
 pub(crate) struct Decoded {
     /// Whosever they are, in order.
     pub(crate) parts: Vec<Part>,
+    /// The numbers of those that an include gave.
+    pub(crate) included: BTreeSet<usize>,
     /// Names places and types, never content.
     pub(crate) problems: Vec<Problem>,
 }
@@ -142,7 +146,8 @@ impl<'a> Decoder<'a> {
     pub(super) fn leave_out(&mut self) {
         if let Some((include, _)) = self.waits.take() {
             let url = contract::fetch::shown(&include.url);
-            let message = format!("{url} is not fetched here, so nothing is known of what it holds");
+            let message =
+                format!("{url} is not fetched here, so nothing is known of what it holds");
             self.out
                 .problems
                 .push(Problem::notice(Some(include.place), message));
@@ -155,6 +160,7 @@ impl<'a> Decoder<'a> {
         let problem = Problem::error(Some(place), message).hint(hint);
         self.out.problems.push(problem);
         self.out.parts.clear();
+        self.out.included.clear();
         self.jobs.clear();
     }
 
@@ -215,7 +221,7 @@ impl<'a> Decoder<'a> {
         let declared = leaf.declared.as_deref().unwrap_or("text/plain");
         match detect::of(declared, &leaf.body, self.parameters) {
             Type::Part(kind) => {
-                self.attach(leaf, kind);
+                self.attach(leaf, kind, from);
             }
             Type::Archive => {
                 let (items, problems) = archive::items(&leaf, &from.source);
@@ -223,7 +229,7 @@ impl<'a> Decoder<'a> {
                 let mut items = items.into_iter();
                 while items
                     .next()
-                    .is_some_and(|(leaf, kind)| self.attach(leaf, kind))
+                    .is_some_and(|(leaf, kind)| self.attach(leaf, kind, from))
                 {}
             }
             Type::Include => self.include(&leaf, from),
@@ -252,7 +258,7 @@ impl<'a> Decoder<'a> {
 
     /// Numbers a part, and names it; whether there is room for it. Source: cloud-init,
     /// `cloudinit/user_data.py`, `_attach_part`.
-    fn attach(&mut self, leaf: Leaf, kind: PartKind) -> bool {
+    fn attach(&mut self, leaf: Leaf, kind: PartKind, from: &Origin) -> bool {
         let number = self.out.parts.len() + 1;
         let own = leaf.filename.as_deref().and_then(name::safe);
         let name = own.unwrap_or_else(|| name::numbered(number));
@@ -269,17 +275,23 @@ impl<'a> Decoder<'a> {
             return false;
         }
         self.size = size;
-        let index = leaf.launch_index.as_deref().map(str::parse::<LaunchIndex>);
-        let for_nobody = matches!(index, Some(Err(_)));
+        let index = leaf.launch_index.as_deref().map(|text| {
+            let number = super::int(text)?;
+            u32::try_from(number).ok().map(LaunchIndex)
+        });
+        let for_nobody = matches!(index, Some(None));
         if for_nobody {
             let message = "its launch index is no number from 0: no instance takes the part";
             self.out.problems.push(Problem::warning(whole(), message));
+        }
+        if from.depth > 0 {
+            self.out.included.insert(number);
         }
         self.out.parts.push(Part {
             name,
             number,
             kind,
-            launch_index: index.and_then(Result::ok),
+            launch_index: index.flatten(),
             for_nobody,
             vendor: self.vendor,
             merge_type: leaf.merge_type,

@@ -7,6 +7,7 @@ mod detect;
 mod include;
 mod mime;
 mod name;
+mod number;
 pub(crate) mod params;
 pub(crate) mod script;
 
@@ -15,8 +16,11 @@ mod tests;
 
 use contract::user_data::PartKind;
 
+pub(crate) use decode::is_gzip;
+pub(crate) use decoder::Decoded;
 pub use include::{Includes, Reach};
 pub(crate) use include::{Kept, decode};
+pub(crate) use number::int;
 
 /// What a text begins like, if that is a part of its own.
 pub(crate) fn sniffed(body: &[u8]) -> Option<PartKind> {

@@ -43,7 +43,7 @@ pub fn properties<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Map<String, Va
 }
 
 fn of_key(key: &Key) -> Value {
-    let mut schema = of_shape(&key.shape);
+    let mut schema = or_null(of_shape(&key.shape));
     note(&mut schema, "description", key.summary);
     if let Some(default) = key.default
         && let Ok(document) = yaml::parse(default, "default", &Limits::default())
@@ -53,6 +53,22 @@ fn of_key(key: &Key) -> Value {
     }
     if key.is_secret {
         note(&mut schema, "writeOnly", true);
+    }
+    schema
+}
+
+/// A key whose value is null is as if it were not there.
+fn or_null(mut schema: Value) -> Value {
+    match schema.get_mut("type") {
+        Some(Value::Array(types)) => types.push("null".into()),
+        Some(one) => *one = json!([one, "null"]),
+        None => {
+            if let Some(Value::Array(words)) = schema.get_mut("enum") {
+                words.push(Value::Null);
+            } else if let Some(Value::Array(shapes)) = schema.get_mut("anyOf") {
+                shapes.push(json!({"type": "null"}));
+            }
+        }
     }
     schema
 }
@@ -74,7 +90,9 @@ fn of_shape(shape: &Shape) -> Value {
         Shape::Number => json!({"type": "number"}),
         Shape::Word(words) => json!({"enum": words}),
         Shape::List(of) => json!({"type": "array", "items": of_shape(of)}),
-        Shape::Named(of) => json!({"type": "object", "additionalProperties": of_shape(of)}),
+        Shape::Named(of) => {
+            json!({"type": "object", "additionalProperties": or_null(of_shape(of))})
+        }
         Shape::Map(fields) | Shape::Strict(fields) => {
             let required = fields.iter().filter(|key| key.is_required);
             let required: Vec<&str> = required.map(|key| key.name).collect();

@@ -13,7 +13,7 @@ use contract::schema::Key;
 
 pub use json_schema::properties;
 pub use keys::KEYS;
-pub use secrets::{Find, lint, redacted};
+pub use secrets::{Find, Within, lint, redacted};
 
 /// Every top-level key that somebody reads, and those that are known and nobody reads.
 #[derive(Debug, Clone)]

@@ -1,4 +1,5 @@
-//! What looks like a secret in user data, which every process on the instance can read.
+//! What looks like a secret where others can read it, such as in user data, which every process on
+//! the instance can.
 //!
 //! It goes by well-known forms and by the names that values stand under, and would rather miss one
 //! than cry wolf. Source of the risk: EC2 User Guide, "Instance metadata and user data", which warns
@@ -62,13 +63,29 @@ pub struct Find {
     pub lines: u32,
 }
 
+/// What a text is part of, which decides who can read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// User data itself.
+    UserData,
+    /// What user data includes from elsewhere.
+    Included,
+    /// An image's configuration.
+    Image,
+}
+
 impl Find {
-    /// The find as something worth knowing.
+    /// The find as something worth knowing, with who can read it.
     #[must_use]
-    pub fn notice(&self) -> Problem {
+    pub fn notice(&self, within: Within) -> Problem {
         let message = format!("what looks like {} stands here", self.what);
-        let hint = "every process on the instance can read user data: let the instance fetch it with \
-                    its role, and change this one";
+        let readers = match within {
+            Within::UserData => "every process on the instance can read user data",
+            Within::Included => "whoever gets at that address has it",
+            Within::Image => "whoever launches the image, or gets a copy of it, has it",
+        };
+        let hint =
+            format!("{readers}: let the instance fetch it with its role, and change this one");
         Problem::notice(Some(self.place.clone()), message).hint(hint)
     }
 }

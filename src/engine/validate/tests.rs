@@ -170,9 +170,11 @@ fn secrets_are_known_by_their_form_or_by_their_name() {
         let found = found.map(|find| (find.place.line, find.place.column, find.lines, find.what));
         assert_eq!(found, want, "{text}");
         for find in finds {
-            let notice = find.notice();
-            assert_eq!(notice.severity, Severity::Notice);
-            assert!(!notice.to_string().contains("hunter2"), "{text}");
+            for within in [Within::UserData, Within::Included, Within::Image] {
+                let notice = find.notice(within);
+                assert_eq!(notice.severity, Severity::Notice);
+                assert!(!notice.to_string().contains("hunter2"), "{text}");
+            }
         }
     }
 }
