@@ -178,6 +178,11 @@ pub enum Effect {
         /// `nginx.service`.
         name: String,
     },
+    /// Lines on the system console, which EC2's get-console-output shows. Never secret.
+    Console {
+        /// What is written, each line with its line feed.
+        text: String,
+    },
     /// See [`ToolSpec`].
     Tool(Box<ToolSpec>),
     /// See [`CommandSpec`].
@@ -269,6 +274,10 @@ impl fmt::Display for Effect {
                 write!(f, "content {} = {}", mirror.dest.display(), mirror.origin)
             }
             Self::Unit { verb, name } => write!(f, "{} {name}", verb.as_str()),
+            Self::Console { text } => match text.lines().count() {
+                1 => f.write_str("1 line on the console"),
+                n => write!(f, "{n} lines on the console"),
+            },
             Self::Tool(tool) => f.write_str(&tool.what),
             Self::Run(command) => write!(f, "run {}", command.label),
         }

@@ -13,6 +13,7 @@ use similar::TextDiff;
 
 use crate::authorized_keys;
 use crate::commands;
+use crate::console;
 use crate::host::Host;
 use crate::mirror;
 use crate::tools;
@@ -221,6 +222,12 @@ impl<'a> DryRun<'a> {
                 Change::NotDone(NotDone::NeedsLiveMachine)
             }
             Effect::Unit { .. } if !self.host.privileged => Change::NotDone(NotDone::NeedsRoot),
+            Effect::Console { text } => match console::why_not(self.host) {
+                Some(why) => Change::NotDone(why),
+                None => Change::WouldMake {
+                    diff: text.lines().map(|line| format!("+{line}")).collect(),
+                },
+            },
             Effect::Tool(spec) => would(format!("`{}` would be run", spec.argv.join(" "))),
             Effect::Mirror(_) | Effect::Unit { .. } | Effect::Run(_) => {
                 would(format!("{effect}: would be done"))

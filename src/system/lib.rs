@@ -5,6 +5,7 @@
 mod accounts;
 mod authorized_keys;
 mod commands;
+mod console;
 mod dry_run;
 mod files;
 mod host;

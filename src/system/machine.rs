@@ -7,7 +7,7 @@ use contract::error::EffectError;
 use contract::machine::{Change, Machine};
 
 use crate::host::Host;
-use crate::{accounts, authorized_keys, commands, files, mirror, running, tools};
+use crate::{accounts, authorized_keys, commands, console, files, mirror, running, tools};
 
 impl Machine for Host {
     fn apply(&self, effect: &Effect) -> Result<Change, EffectError> {
@@ -22,6 +22,7 @@ impl Machine for Host {
             Effect::AuthorizedKeys(spec) => authorized_keys::apply(self, spec),
             Effect::Mirror(spec) => mirror::apply(self, spec),
             Effect::Unit { verb, name } => running::unit(self, *verb, name),
+            Effect::Console { text } => Ok(console::write(self, text)),
             Effect::Tool(spec) => tools::apply(self, spec),
             Effect::Run(spec) => commands::run(self, spec),
         }

@@ -201,8 +201,14 @@ fn a_tree_without_useradd_gets_no_users() {
     let user = Effect::User(UserSpec::new("ada".parse().unwrap()));
     assert_eq!(tree.host().apply(&user).unwrap(), Change::NotDone(why));
     let run = Effect::Run(command(Program::Shell("true".into())));
+    let text = "hello\n".to_owned();
     let why = NotDone::NeedsLiveMachine;
-    assert_eq!(tree.host().apply(&run).unwrap(), Change::NotDone(why));
+    for effect in [run, Effect::Console { text }] {
+        let dry = DryRun::new(&tree.host()).apply(&effect).unwrap();
+        assert_eq!(dry, Change::NotDone(why.clone()), "{effect}");
+        let done = tree.host().apply(&effect).unwrap();
+        assert_eq!(done, Change::NotDone(why.clone()), "{effect}");
+    }
 }
 
 #[test]

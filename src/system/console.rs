@@ -1,0 +1,112 @@
+//! The system console, which EC2's get-console-output shows.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, Instant};
+
+use contract::machine::{Change, NotDone};
+use nix::libc::{O_NOCTTY, O_NONBLOCK};
+
+use crate::host::Host;
+
+const CONSOLE: &str = "/dev/console";
+/// A serial line takes some kilobytes a second; one that takes nothing must not hold the boot.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Writes to the console, and to our own output where there is no console that takes it: a
+/// container may have none. Source: cloud-init, `cloudinit/log/log_util.py` (`multi_log`).
+pub(crate) fn write(host: &Host, text: &str) -> Change {
+    if let Some(why) = why_not(host) {
+        return Change::NotDone(why);
+    }
+    if let Err(error) = open().and_then(|console| patiently(&console, text.as_bytes(), PATIENCE)) {
+        tracing::warn!("cannot write to {CONSOLE}: {error}");
+        // Nobody is left to be told when this fails as well.
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+    }
+    Change::MADE
+}
+
+/// Why nothing is written here; `None` if it is.
+pub(crate) fn why_not(host: &Host) -> Option<NotDone> {
+    if !host.is_live() {
+        // A console device of another root would be this machine's own.
+        return Some(NotDone::NeedsLiveMachine);
+    }
+    (!host.privileged).then_some(NotDone::NeedsRoot)
+}
+
+fn open() -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .custom_flags(O_NOCTTY | O_NONBLOCK)
+        .open(CONSOLE)
+}
+
+fn patiently(mut console: &File, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
+    let begun = Instant::now();
+    while !bytes.is_empty() {
+        match console.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if begun.elapsed() >= patience {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "for tests only")]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+    use std::thread;
+
+    use nix::fcntl::OFlag;
+    use nix::unistd::pipe2;
+
+    use super::*;
+
+    /// A line on which nobody waits, such as a console opened with `O_NONBLOCK`.
+    fn line() -> (File, File) {
+        let (read, write): (OwnedFd, OwnedFd) =
+            pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
+        (File::from(read), File::from(write))
+    }
+
+    #[test]
+    fn a_slow_console_gets_every_byte() {
+        let text = vec![b'x'; 300 * 1024];
+        let (mut read, write) = line();
+        let reader = thread::spawn(move || {
+            let mut all = Vec::new();
+            let mut some = [0; 4096];
+            loop {
+                match read.read(&mut some) {
+                    Ok(0) => return all.len(),
+                    Ok(n) => all.extend_from_slice(&some[..n]),
+                    Err(_) => thread::yield_now(),
+                }
+            }
+        });
+        patiently(&write, &text, PATIENCE).unwrap();
+        drop(write);
+        assert_eq!(reader.join().unwrap(), text.len());
+    }
+
+    #[test]
+    fn a_console_that_takes_nothing_ends_the_wait() {
+        let (_read, write) = line();
+        let text = vec![b'x'; 300 * 1024];
+        let error = patiently(&write, &text, Duration::from_millis(20)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}
