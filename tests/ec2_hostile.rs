@@ -76,6 +76,17 @@ fn a_service_that_is_none_is_named_as_such_changes_nothing_and_is_asked_again_ne
 }
 
 #[test]
+fn readers_whose_token_dies_while_they_read_ask_for_one_new_token_together() {
+    // Of 18 items nine are answered with the first token, the others with the second one.
+    let imds = Imds::start(instance("1", ""), Mood::Forgetful(9));
+    let apply = Machine::new(&imds.urls(), SETTINGS).firstlight(&["apply"]);
+    assert_eq!(apply.code, 0, "{apply:?}");
+    let asked = imds.asked();
+    let tokens = asked.iter().filter(|asked| asked.method == "PUT").count();
+    assert_eq!(tokens, 2, "{asked:?}");
+}
+
+#[test]
 fn user_data_over_the_limit_is_refused_with_the_limit_and_the_machine_becomes_itself() {
     let big = format!("#cloud-config\n# {}\n", "x".repeat(70 * 1024));
     let imds = Imds::start(instance("0", &big), Mood::Fair);

@@ -23,6 +23,16 @@ pub struct Wanted<'a> {
     pub pause: Duration,
 }
 
+impl Wanted<'_> {
+    /// How long all tries together may take, with the pauses between them.
+    #[must_use]
+    pub fn budget(&self) -> Duration {
+        let tries = self.timeout.saturating_mul(self.tries.max(1));
+        let pauses = self.pause.saturating_mul(self.tries.saturating_sub(1));
+        tries.saturating_add(pauses)
+    }
+}
+
 /// Whoever can get what an address holds.
 pub trait Fetch {
     /// Whether it is an address that could be fetched here; nothing is sent.
@@ -34,7 +44,7 @@ pub trait Fetch {
     /// The bytes that the address holds. They may be somebody's user data, so they are secret.
     ///
     /// # Errors
-    /// After the last try, with what went wrong at it.
+    /// After the last try, with what went wrong at it, and no later than [`Wanted::budget`].
     fn fetch(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError>;
 }
 

@@ -55,7 +55,8 @@ impl Fetcher {
             ..Location::default()
         };
         let limit = u64::try_from(wanted.max_bytes).unwrap_or(u64::MAX);
-        self.s3.get(&at, key, limit).map_err(|error| match error {
+        let got = self.s3.get(&at, key, limit, wanted.budget());
+        got.map_err(|error| match error {
             S3Error::TooLarge { .. } => too_large(wanted),
             other => FetchError::Failed {
                 url: shown(wanted.url),
@@ -65,10 +66,12 @@ impl Fetcher {
     }
 
     async fn http(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
+        let end = Instant::now() + wanted.budget();
         let mut turn = 0;
         loop {
             turn += 1;
-            let tried = timeout(wanted.timeout, self.attempt(wanted)).await;
+            let left = end.saturating_duration_since(Instant::now());
+            let tried = timeout(wanted.timeout.min(left), self.attempt(wanted)).await;
             let late = || FetchError::Failed {
                 url: shown(wanted.url),
                 reason: format!("no whole answer within {} s", wanted.timeout.as_secs_f64()),
@@ -79,10 +82,12 @@ impl Fetcher {
                 Ok(Err(Failure::Again(error, asked))) => (error, asked),
                 Err(_) => (late(), None),
             };
-            if turn >= wanted.tries {
+            let pause = asked.unwrap_or(wanted.pause).min(LONGEST_PAUSE);
+            // A server that asks for more time than there is gets none.
+            if turn >= wanted.tries || Instant::now() + pause >= end {
                 return Err(error);
             }
-            sleep(asked.unwrap_or(wanted.pause).min(LONGEST_PAUSE)).await;
+            sleep(pause).await;
         }
     }
 

@@ -7,6 +7,7 @@
 mod error;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -69,10 +70,19 @@ pub struct Imds {
 struct Session {
     client: Client,
     endpoint: Url,
-    token: Mutex<Secret<String>>,
+    token: Mutex<Arc<Token>>,
+    /// Held while a new token is asked for, so that several readers at once ask for one.
+    renewing: tokio::sync::Mutex<()>,
     deadline: Instant,
     budget: Duration,
     patience: Duration,
+}
+
+#[derive(Debug)]
+struct Token {
+    text: Secret<String>,
+    /// Whether something was answered because of it.
+    has_worked: AtomicBool,
 }
 
 impl Imds {
@@ -125,7 +135,8 @@ impl Imds {
                     let session = Session {
                         client: self.client.clone(),
                         endpoint,
-                        token: Mutex::new(token),
+                        token: Mutex::new(Token::new(token)),
+                        renewing: tokio::sync::Mutex::default(),
                         deadline,
                         budget,
                         patience,
@@ -232,41 +243,50 @@ fn lost(item: &str) -> ImdsError {
     ImdsError::Start(format!("{item} was not asked for"))
 }
 
+impl Token {
+    fn new(text: Secret<String>) -> Arc<Self> {
+        Arc::new(Self {
+            text,
+            has_worked: AtomicBool::new(false),
+        })
+    }
+}
+
 impl Session {
     async fn read(&self, item: &str) -> Answer {
         let mut last = String::new();
-        let mut renewed = false;
-        for turn in 0..TRIES {
-            let pause = match self.ask(item).await {
-                Ok(answer) => return Ok(answer),
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Session) if renewed => {
-                    return Err(ImdsError::Status {
-                        item: item.to_owned(),
-                        status: 401,
-                    });
-                }
-                Err(Failure::Session) => {
-                    match new_token(&self.client, &self.endpoint, self.patience).await {
-                        Ok(token) => {
-                            renewed = true;
-                            *lock(&self.token) = token;
-                            continue;
-                        }
-                        Err(Failure::Final(error)) => return Err(error),
-                        Err(Failure::Session) => None,
-                        Err(Failure::Again(why, pause)) => {
-                            last = why;
-                            pause
-                        }
+        let mut refused = false;
+        let mut turn = 0;
+        while turn < TRIES {
+            let token = Arc::clone(&lock(&self.token));
+            let mut tried = self.ask(item, &token).await;
+            if matches!(tried, Err(Failure::Session)) {
+                match self.renew(&token).await {
+                    // A token that has served its time costs no try; of others a second one is
+                    // enough to know that this service takes none.
+                    Ok(()) if token.has_worked.load(Ordering::Relaxed) => continue,
+                    Ok(()) if !refused => {
+                        refused = true;
+                        continue;
                     }
+                    Ok(()) => tried = Err(Failure::Final(refusal(item, 401))),
+                    Err(error) => tried = Err(error),
                 }
+            }
+            let pause = match tried {
+                Ok(answer) => {
+                    token.has_worked.store(true, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Session) => None,
                 Err(Failure::Again(why, pause)) => {
                     last = why;
                     pause
                 }
             };
-            if turn + 1 < TRIES && !rest(turn, pause, self.deadline).await {
+            turn += 1;
+            if turn < TRIES && !rest(turn - 1, pause, self.deadline).await {
                 return Err(ImdsError::Deadline {
                     seconds: self.budget.as_secs(),
                     last: format!("{item}: {last}"),
@@ -280,8 +300,17 @@ impl Session {
         })
     }
 
-    async fn ask(&self, item: &str) -> Result<Option<Secret<Vec<u8>>>, Failure> {
-        let token = lock(&self.token).expose().clone();
+    /// Puts another token in the place of `ended`, unless somebody else just did.
+    async fn renew(&self, ended: &Arc<Token>) -> Result<(), Failure> {
+        let _alone = self.renewing.lock().await;
+        if Arc::ptr_eq(&lock(&self.token), ended) {
+            let token = new_token(&self.client, &self.endpoint, self.patience).await?;
+            *lock(&self.token) = Token::new(token);
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, item: &str, token: &Token) -> Result<Option<Secret<Vec<u8>>>, Failure> {
         let patience = self
             .patience
             .min(self.deadline.saturating_duration_since(Instant::now()));
@@ -290,17 +319,21 @@ impl Session {
             self.endpoint
                 .at(&encode_path(&format!("/latest/{item}")), ""),
         )
-        .header("x-aws-ec2-metadata-token", &token);
+        .header("x-aws-ec2-metadata-token", token.text.expose());
         let answer = exchange(&self.client, request, item, patience).await?;
         match answer.status {
             StatusCode::OK => Ok(Some(answer.body)),
             StatusCode::NOT_FOUND => Ok(None),
             StatusCode::UNAUTHORIZED => Err(Failure::Session),
-            other => Err(Failure::Final(ImdsError::Status {
-                item: item.to_owned(),
-                status: other.as_u16(),
-            })),
+            other => Err(Failure::Final(refusal(item, other.as_u16()))),
         }
+    }
+}
+
+fn refusal(item: &str, status: u16) -> ImdsError {
+    ImdsError::Status {
+        item: item.to_owned(),
+        status,
     }
 }
 
@@ -323,12 +356,7 @@ async fn new_token(
     match answer.status {
         StatusCode::OK => {}
         StatusCode::FORBIDDEN => return Err(Failure::Final(ImdsError::Disabled)),
-        other => {
-            return Err(Failure::Final(ImdsError::Status {
-                item: ITEM.to_owned(),
-                status: other.as_u16(),
-            }));
-        }
+        other => return Err(Failure::Final(refusal(ITEM, other.as_u16()))),
     }
     let token = String::from_utf8(answer.body.into_inner())
         .ok()

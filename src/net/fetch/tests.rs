@@ -56,11 +56,12 @@ fn what_a_server_does_decides_what_is_fetched() {
         Result<&'static str, &'static str>,
     );
     #[rustfmt::skip]
-    let table: [Case; 8] = [
+    let table: [Case; 9] = [
         ("whole",              |_, _| reply("200 OK", "", "hello"),                                     Ok("hello")),
         ("not there",          |_, n| if n == 0 { reply("404 x", "", "") } else { reply("200 x", "", "second") }, Err("status 404")),
         ("busy at first",      |_, n| if n < 2 { reply("503 x", "Retry-After: 0\r\n", "") } else { reply("200 x", "", "third") }, Ok("third")),
         ("busy for ever",      |_, _| reply("503 x", "", ""),                                           Err("status 503")),
+        ("busy for longer than there is", |_, n| if n == 0 { reply("503 x", "Retry-After: 16\r\n", "") } else { reply("200 x", "", "late") }, Err("status 503")),
         ("cut off at first",   |_, n| if n == 0 { "HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nhe".into() } else { reply("200 x", "", "whole") }, Ok("whole")),
         ("too large",          |_, _| reply("200 x", "", &"x".repeat(1001)),                            Err("holds more than 1000 bytes")),
         ("moved",              |head, _| if head.starts_with("GET /new?a=1 ") { reply("200 x", "", "moved") } else { reply("302 x", "Location: /new?a=1\r\n", "") }, Ok("moved")),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::imds::ImdsError;
 
@@ -64,6 +65,14 @@ pub enum S3Error {
         what: String,
         /// What went wrong at the last try.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The budget is over.
+    #[error("{what}: no whole answer within {} s", budget.as_secs_f64())]
+    Deadline {
+        /// `get s3://bucket/key`
+        what: String,
+        /// The budget.
+        budget: Duration,
     },
     /// The answer is not what S3 answers.
     #[error("{what}")]
@@ -133,7 +142,11 @@ impl S3Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Network { .. } | Self::Changed { .. } | Self::Imds(_) | Self::Runtime(_) => true,
+            Self::Network { .. }
+            | Self::Deadline { .. }
+            | Self::Changed { .. }
+            | Self::Imds(_)
+            | Self::Runtime(_) => true,
             Self::Status { status, .. } => *status >= 500 || *status == 429,
             Self::Shared(error) => error.is_transient(),
             _ => false,

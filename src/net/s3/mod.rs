@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::secret::Secret;
+use tokio::time::timeout;
 
 use crate::http::Client;
 use crate::imds::Imds;
@@ -102,13 +103,25 @@ impl S3 {
         }
     }
 
-    /// One object of at most `limit` bytes, whole.
+    /// One object of at most `limit` bytes, whole, with everything that it takes (credentials, the
+    /// bucket's region, further tries) within `budget`.
     ///
     /// # Errors
-    /// When it cannot be read, or is larger.
-    pub fn get(&self, at: &Location, key: &str, limit: u64) -> Result<Secret<Vec<u8>>, S3Error> {
+    /// When it cannot be read in time, or is larger.
+    pub fn get(
+        &self,
+        at: &Location,
+        key: &str,
+        limit: u64,
+        budget: Duration,
+    ) -> Result<Secret<Vec<u8>>, S3Error> {
         let bucket = Bucket::of(self, at)?;
-        block_on(async { bucket.get(key, limit).await }).map_err(S3Error::Runtime)?
+        let got = block_on(async { timeout(budget, bucket.get(key, limit)).await });
+        got.map_err(S3Error::Runtime)?
+            .map_err(|_| S3Error::Deadline {
+                what: format!("get s3://{}/{key}", at.bucket),
+                budget,
+            })?
     }
 }
 

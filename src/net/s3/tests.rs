@@ -248,6 +248,18 @@ fn what_the_store_does_decides_what_becomes_of_an_object() {
 }
 
 #[test]
+fn one_object_is_waited_for_no_longer_than_its_budget() {
+    let (url, heads) = server(|_, _| reply("503 x", "Retry-After: 20\r\n", ""));
+    let budget = Duration::from_millis(300);
+    let begun = std::time::Instant::now();
+    let error = S3::new(Some(role())).get(&at(&url), "k", 100, budget);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{error:?}");
+    let said = error.unwrap_err().to_string();
+    assert_eq!(said, "get s3://acme/k: no whole answer within 0.3 s");
+    assert_eq!(heads.lock().unwrap().len(), 1);
+}
+
+#[test]
 fn many_objects_come_back_in_their_order_and_one_fault_costs_one() {
     let (url, _) = server(|head, _| {
         let key = head.split(['/', ' ']).nth(3).unwrap().to_owned();

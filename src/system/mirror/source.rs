@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use contract::effect::{MirrorSpec, Origin};
 use contract::error::EffectError;
@@ -14,6 +15,8 @@ use crate::staged::{self, Staged};
 
 /// A list of checksums is never larger.
 const SUMS_MAX: u64 = 32 * 1024 * 1024;
+/// A list of checksums is waited for no longer.
+const SUMS_BUDGET: Duration = Duration::from_mins(10);
 
 /// An origin that can be asked.
 pub(super) struct Source<'a> {
@@ -196,7 +199,7 @@ impl<'a> Source<'a> {
             }
             Kind::Bucket { at, prefix } => {
                 let key = format!("{prefix}{}", sums::NAME);
-                let text = self.host.s3.get(at, &key, SUMS_MAX);
+                let text = self.host.s3.get(at, &key, SUMS_MAX, SUMS_BUDGET);
                 text.map(contract::secret::Secret::into_inner)
                     .map_err(|error| self.cannot_fetch(error))
             }
