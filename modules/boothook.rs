@@ -3,10 +3,12 @@
 //! Source: cloud-init, `cloudinit/handlers/boot_hook.py`: they alone and `bootcmd` learn the
 //! instance's id; one that fails is warned of.
 
-use contract::effect::{CommandSpec, Effect, Mode, Program};
+use contract::effect::Program;
 use contract::module::{Context, Facts, Frequency, Module, NoKeys, Stage, Wake};
 use contract::plan::{Plan, Step};
 use contract::user_data::{Part, PartKind};
+
+use crate::script;
 
 /// Runs the boothooks, in the order of the parts.
 pub(crate) struct BootHook;
@@ -36,24 +38,17 @@ fn step(part: &Part, ctx: &Context<'_>) -> Step {
         true => format!("vendor-{:03}-{}", part.number, part.name),
         false => format!("{:03}-{}", part.number, part.name),
     };
-    let command = CommandSpec {
-        label: part.name.clone(),
-        program: Program::Script(path.clone()),
-        env: vec![(
-            "INSTANCE_ID".to_owned(),
-            ctx.instance.instance_id.to_string(),
-        )],
-        timeout: None,
-    };
-    let file = Effect::secret_file(path, part.body.clone(), Mode::PRIVATE_EXEC);
-    let mut step = Step::new(name, [file, Effect::Run(command)]);
-    step.inputs = part.body.clone();
+    let mut command = script::command(&part.name, Program::Script(path.clone()));
+    let id = ctx.instance.instance_id.to_string();
+    command.env.push(("INSTANCE_ID".to_owned(), id));
+    let mut step = script::step(name, path, part.body.clone(), command);
     step.is_lenient = true;
     step
 }
 
 #[cfg(test)]
 mod tests {
+    use contract::effect::Effect;
     use contract::secret::Secret;
     use contract::testing::Setting;
 

@@ -14,6 +14,7 @@ mod distribution;
 mod election;
 mod hostname;
 mod hosts;
+mod script;
 mod scripts;
 mod scripts_by_time;
 mod ssh_keys;

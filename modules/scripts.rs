@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use contract::effect::{CommandSpec, Effect, Mode, Program};
+use contract::effect::{Effect, Mode, Program};
 use contract::module::{Context, Facts, Frequency, Module, NoKeys, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
@@ -16,7 +16,7 @@ use contract::user_data::{Part, PartKind};
 use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
-use crate::command;
+use crate::{command, script};
 
 const RUNCMD: &str = "runcmd";
 
@@ -56,7 +56,9 @@ impl Module for Runcmd {
         match shellify(&items) {
             Ok(text) => {
                 let script = Secret::new(text.into_bytes());
-                Step::new(RUNCMD, [write(RUNCMD, script, ctx)]).into()
+                let path = path(RUNCMD, ctx);
+                let file = Effect::secret_file(path, script, Mode::PRIVATE_EXEC);
+                Step::new(RUNCMD, [file]).into()
             }
             Err(problem) => Plan::problem(problem),
         }
@@ -99,24 +101,13 @@ impl Module for ScriptsUser {
 }
 
 fn step(name: String, body: Secret<Vec<u8>>, ctx: &Context<'_>) -> Step {
-    let command = CommandSpec {
-        label: name.clone(),
-        program: Program::Script(path(&name, ctx)),
-        env: Vec::new(),
-        timeout: None,
-    };
-    let file = write(&name, body.clone(), ctx);
-    let mut step = Step::new(name, [file, Effect::Run(command)]);
-    step.inputs = body;
-    step
+    let path = path(&name, ctx);
+    let command = script::command(&name, Program::Script(path.clone()));
+    script::step(name, path, body, command)
 }
 
 fn path(name: &str, ctx: &Context<'_>) -> PathBuf {
     ctx.instance_dir.join("scripts").join(name)
-}
-
-fn write(name: &str, body: Secret<Vec<u8>>, ctx: &Context<'_>) -> Effect {
-    Effect::secret_file(path(name, ctx), body, Mode::PRIVATE_EXEC)
 }
 
 /// One script of all items: a text is a line as it is, a list is a line of quoted words.

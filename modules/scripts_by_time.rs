@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use contract::effect::{CommandSpec, Effect, Mode, Program};
+use contract::effect::{Effect, Program};
 use contract::machine::FileKind;
 use contract::module::{Context, Facts, Frequency, Module, NoKeys, Stage, Wake};
 use contract::place::Place;
@@ -17,6 +17,8 @@ use contract::plan::{Plan, Problem, Step};
 use contract::secret::Secret;
 use contract::user_data::PartKind;
 use contract::yaml::Value;
+
+use crate::script;
 
 const SCRIPTS: &str = "/var/lib/cloud/scripts";
 
@@ -167,20 +169,10 @@ fn step(dir: &Path, name: String, body: Option<Secret<Vec<u8>>>, prefix: &[Strin
         let script = path.display().to_string();
         Program::Argv(prefix.iter().cloned().chain([script]).collect())
     };
-    let run = Effect::Run(CommandSpec {
-        label: name.clone(),
-        program,
-        env: Vec::new(),
-        timeout: None,
-    });
+    let run = script::command(&name, program);
     match body {
-        Some(body) => {
-            let file = Effect::secret_file(path, body.clone(), Mode::PRIVATE_EXEC);
-            let mut step = Step::new(name, [file, run]);
-            step.inputs = body;
-            step
-        }
-        None => Step::new(name, [run]),
+        Some(body) => script::step(name, path, body, run),
+        None => Step::new(name, [Effect::Run(run)]),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The bridge between tokio's byte streams and hyper's: written with safe code only, at the price of one copy.
+//! The bridge between tokio's byte streams and hyper's, for clients and servers: written with safe
+//! code only, at the price of one copy.
 
 use std::io;
 use std::pin::Pin;
@@ -11,13 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const CHUNK: usize = 16 * 1024;
 
 /// A tokio stream that hyper can drive.
-pub(crate) struct Io<T> {
+pub struct Io<T> {
     stream: T,
     scratch: Box<[u8]>,
 }
 
 impl<T> Io<T> {
-    pub(crate) fn new(stream: T) -> Self {
+    /// The same stream, with a buffer of 16 KiB.
+    pub fn new(stream: T) -> Self {
         Self {
             stream,
             scratch: vec![0; CHUNK].into_boxed_slice(),

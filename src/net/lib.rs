@@ -3,6 +3,6 @@
 pub mod fetch;
 mod http;
 pub mod imds;
-mod io;
+pub mod io;
 mod runtime;
 pub mod s3;

@@ -4,7 +4,6 @@
 //! Source: EC2 User Guide, "Use the Instance Metadata Service to access instance metadata".
 
 mod body;
-mod io;
 mod mood;
 mod serve;
 mod state;

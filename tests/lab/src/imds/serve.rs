@@ -11,11 +11,11 @@ use hyper::header::{CONTENT_LENGTH, SERVER, USER_AGENT};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
+use net::io::Io;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::body::{Answer, End, Scripted};
-use super::io::Io;
 use super::state::{Reply, State};
 use super::{Asked, lock};
 
