@@ -19,6 +19,7 @@ mod scripts;
 mod scripts_by_time;
 mod ssh_keys;
 mod users;
+mod write_files;
 
 pub use cloud_init::{CLOUD_INIT, CLOUD_INIT_KEYS};
 
@@ -28,6 +29,7 @@ pub use cloud_init::{CLOUD_INIT, CLOUD_INIT_KEYS};
 pub const TABLE: &[Entry] = &[
     // identity
     Entry::of::<boothook::BootHook>(),
+    Entry::of::<write_files::WriteFiles>(),
     Entry::of::<hostname::SetHostname>(),
     Entry::of::<hostname::UpdateHostname>(),
     Entry::of::<hosts::UpdateEtcHosts>(),
@@ -39,6 +41,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<content::Content>(),
     Entry::of::<election::ElectionUnits>(),
     // final
+    Entry::of::<write_files::WriteFilesDeferred>(),
     Entry::of::<content::ContentDeferred>(),
     Entry::of::<scripts_by_time::Vendor>(),
     Entry::of::<scripts_by_time::PerOnce>(),

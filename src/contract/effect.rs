@@ -14,6 +14,7 @@ pub use crate::file::{Content, FileSpec, Mode, Owner, Target};
 use crate::name::{AuthorizedKey, Hostname, UserName};
 use crate::secret::Secret;
 pub use crate::tool::ToolSpec;
+pub use crate::write::{Append, Keeper, Source, WriteSpec};
 
 /// A group, made by the system's own groupadd(8) if it is absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +141,8 @@ impl fmt::Debug for CommandSpec {
 pub enum Effect {
     /// See [`FileSpec`].
     File(FileSpec),
+    /// See [`WriteSpec`].
+    Write(Box<WriteSpec>),
     /// A directory with this mode and owner; missing ones above it are made, 0755.
     Directory {
         /// Where.
@@ -244,6 +247,7 @@ impl Effect {
                 at: Target::Path(path),
             } => Some(path),
             Self::Mirror(mirror) => Some(&mirror.dest),
+            Self::Write(file) => Some(&file.path),
             _ => None,
         }
     }
@@ -260,6 +264,7 @@ impl fmt::Display for Effect {
                 }
                 f.write_str(")")
             }
+            Self::Write(file) => write!(f, "{file}"),
             Self::Directory { at, mode, .. } => write!(f, "directory {at} ({mode})"),
             Self::Link { at, to } => write!(f, "link {at} -> {}", to.display()),
             Self::Absent { at } => write!(f, "no file {at}"),

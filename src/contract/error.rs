@@ -79,6 +79,18 @@ pub enum EffectError {
         /// Its name.
         name: String,
     },
+    /// A file that is written, but not its owner's, because nobody has made that account.
+    #[error("{} is root's for now: there is no {kind} `{name}` ({hint})", path.display())]
+    Ownerless {
+        /// The file.
+        path: PathBuf,
+        /// `user` or `group`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// Something fetched over a network.
     #[error("cannot fetch {what}")]
     Fetch {
@@ -109,9 +121,10 @@ impl EffectError {
             | Self::Start { .. }
             | Self::System { .. }
             | Self::EndedByShutdown { .. } => ErrorClass::Machine,
-            Self::Refused { .. } | Self::Command { .. } | Self::NoSuchAccount { .. } => {
-                ErrorClass::Config
-            }
+            Self::Refused { .. }
+            | Self::Command { .. }
+            | Self::NoSuchAccount { .. }
+            | Self::Ownerless { .. } => ErrorClass::Config,
             Self::Fetch {
                 transient: true, ..
             } => ErrorClass::Transient,

@@ -4,6 +4,7 @@
 //! becomes a [`config`] whose every value knows its [`place`]; a [`module`] turns both into a
 //! [`plan`] of [`effect`]s; a [`machine`] performs them; a [`report`] tells what happened.
 
+pub mod base64;
 pub mod config;
 pub mod content;
 pub mod datasource;
@@ -11,6 +12,7 @@ pub mod effect;
 pub mod error;
 pub mod fetch;
 pub mod file;
+pub mod gzip;
 pub mod instance;
 pub mod machine;
 pub mod module;
@@ -26,4 +28,5 @@ pub mod secret;
 pub mod testing;
 pub mod tool;
 pub mod user_data;
+pub mod write;
 pub mod yaml;

@@ -135,6 +135,11 @@ pub enum Change {
         /// What there is to tell: `12 objects, 3 fetched`. Never secret.
         note: Option<String>,
     },
+    /// It was made in another way than was asked for first.
+    MadeInstead {
+        /// Why: lower case, no full stop. Never secret.
+        warning: String,
+    },
     /// It was so before.
     AlreadySo,
     /// A dry run: it would be made.
@@ -153,7 +158,10 @@ impl Change {
     /// Whether something is, or would be, different now.
     #[must_use]
     pub const fn is_change(&self) -> bool {
-        matches!(self, Self::Made { .. } | Self::WouldMake { .. })
+        matches!(
+            self,
+            Self::Made { .. } | Self::MadeInstead { .. } | Self::WouldMake { .. }
+        )
     }
 }
 

@@ -257,6 +257,10 @@ impl Plan {
                 content: Content::Plain(bytes),
                 ..
             }) if at.to_string() == path => Some(String::from_utf8_lossy(bytes).into_owned()),
+            Effect::Write(file) if file.path == Path::new(path) => match &file.content {
+                Some(Content::Plain(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
+                _ => None,
+            },
             _ => None,
         })
     }

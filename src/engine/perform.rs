@@ -10,6 +10,8 @@ use contract::report::{EffectReport, ErrorReport, Outcome, StepReport};
 pub(crate) struct Performed {
     pub(crate) report: StepReport,
     pub(crate) ended_by_shutdown: bool,
+    /// What was made in another way than was asked for.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Performs `step`; what is due on change also if it is done again after an interruption.
@@ -47,6 +49,7 @@ pub(crate) fn step(machine: &dyn Machine, step: &Step, again: bool) -> Performed
     Performed {
         report,
         ended_by_shutdown,
+        warnings: run.warnings,
     }
 }
 
@@ -62,6 +65,7 @@ pub(crate) fn left(step: &Step, outcome: Outcome) -> Performed {
     Performed {
         report,
         ended_by_shutdown: false,
+        warnings: Vec::new(),
     }
 }
 
@@ -82,6 +86,7 @@ fn error_report(error: &EffectError) -> ErrorReport {
 #[derive(Default)]
 struct Run {
     effects: Vec<EffectReport>,
+    warnings: Vec<String>,
     changed: bool,
     would: bool,
     not_done: Option<&'static str>,
@@ -98,6 +103,10 @@ impl Run {
         let result = machine.apply(effect);
         let (change, detail) = match &result {
             Ok(Change::Made { note }) => ("made", note.iter().cloned().collect()),
+            Ok(Change::MadeInstead { warning }) => {
+                self.warnings.push(warning.clone());
+                ("made", vec![warning.clone()])
+            }
             Ok(Change::AlreadySo) => ("already so", Vec::new()),
             Ok(Change::WouldMake { diff }) => ("would make", diff.clone()),
             Ok(Change::NotDone(why)) => (why.why(), Vec::new()),

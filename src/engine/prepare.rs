@@ -235,7 +235,7 @@ impl Reader<'_> {
                 let why = format!("type {mime} is not supported");
                 self.ignore(&part, &why, None)
             }
-            _ if user_data::is_gzip(part.body.expose()) => {
+            _ if contract::gzip::is_gzip(part.body.expose()) => {
                 let why = "gzip that cannot be unpacked: it is damaged, or cut short";
                 let hint = "pack it again, and see with `gzip --test` that it is whole";
                 self.ignore(&part, why, Some(hint))

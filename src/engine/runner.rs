@@ -132,6 +132,10 @@ impl Runner<'_> {
                 self.idempotent(entry, step, deferred)
             };
             performed.report.duration_us = micros(begun);
+            for warning in performed.warnings.drain(..) {
+                let problem = Problem::warning(None, warning);
+                report.problems.push(ProblemReport::from(&problem));
+            }
             if step.is_lenient && performed.report.outcome == Outcome::Failed {
                 let error = performed.report.error.take();
                 let why = error.map_or_else(|| step.name.clone(), |error| error.message);

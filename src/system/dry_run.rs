@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use contract::effect::{Content, Effect, FileSpec, Target};
+use contract::effect::{Content, Effect, FileSpec, Owner, Target, WriteSpec};
 use contract::error::EffectError;
 use contract::machine::{Account, Change, FileKind, Machine, NotDone, Probe};
 use contract::secret::REDACTED;
@@ -17,6 +17,7 @@ use crate::console;
 use crate::host::Host;
 use crate::mirror;
 use crate::tools;
+use crate::written;
 
 /// Larger content is told by its size alone.
 const DIFF_LIMIT: usize = 64 * 1024;
@@ -85,6 +86,18 @@ impl<'a> DryRun<'a> {
         };
         self.put(path, Entry::File(bytes.to_vec()));
         Ok(change)
+    }
+
+    fn written(&self, spec: &WriteSpec, content: Option<Content>) -> io::Result<Change> {
+        match content {
+            Some(content) => self.file(&FileSpec {
+                at: Target::Path(spec.path.clone()),
+                content,
+                mode: spec.mode,
+                owner: Owner::Root,
+            }),
+            None => Ok(would(format!("{spec} would be fetched"))),
+        }
     }
 
     fn is_private(&self, path: &Path) -> io::Result<bool> {
@@ -229,7 +242,7 @@ impl<'a> DryRun<'a> {
                 },
             },
             Effect::Tool(spec) => would(format!("`{}` would be run", spec.argv.join(" "))),
-            Effect::Mirror(_) | Effect::Unit { .. } | Effect::Run(_) => {
+            Effect::Write(_) | Effect::Mirror(_) | Effect::Unit { .. } | Effect::Run(_) => {
                 would(format!("{effect}: would be done"))
             }
         })
@@ -306,6 +319,14 @@ impl Machine for DryRun<'_> {
             self.manifests.borrow_mut().insert(spec.manifest.clone());
             return Ok(change);
         }
+        let unreadable = |source| EffectError::Read {
+            path: effect.path().unwrap_or(Path::new("/")).to_owned(),
+            source,
+        };
+        if let Effect::Write(spec) = effect {
+            let content = written::preview(self.host, self, spec)?;
+            return self.written(spec, content).map_err(unreadable);
+        }
         if let Effect::Tool(spec) = effect
             && let Some(change) = tools::left(self.host, self, spec)?
         {
@@ -316,10 +337,7 @@ impl Machine for DryRun<'_> {
         {
             return Ok(Change::NotDone(why));
         }
-        self.preview(effect).map_err(|source| EffectError::Read {
-            path: effect.path().unwrap_or(Path::new("/")).to_owned(),
-            source,
-        })
+        self.preview(effect).map_err(unreadable)
     }
 
     fn settle(&self) -> Result<(), EffectError> {

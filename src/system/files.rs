@@ -350,7 +350,7 @@ fn not_a_directory(errno: Errno) -> bool {
 }
 
 /// Follows the link at a spot as long as it may be followed and leads somewhere.
-fn follow(host: &Host, mut spot: Spot) -> io::Result<Spot> {
+pub(crate) fn follow(host: &Host, mut spot: Spot) -> io::Result<Spot> {
     // As many links as path_resolution(7) follows.
     for _ in 0..40 {
         let Some(found) = stat(&spot.dir, &spot.name)? else {

@@ -21,6 +21,7 @@ mod staged;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod written;
 
 /// Pure functions of this crate that are fed with arbitrary bytes, see `fuzz/`.
 #[doc(hidden)]

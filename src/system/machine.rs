@@ -7,12 +7,13 @@ use contract::error::EffectError;
 use contract::machine::{Change, Machine};
 
 use crate::host::Host;
-use crate::{accounts, authorized_keys, commands, console, files, mirror, running, tools};
+use crate::{accounts, authorized_keys, commands, console, files, mirror, running, tools, written};
 
 impl Machine for Host {
     fn apply(&self, effect: &Effect) -> Result<Change, EffectError> {
         match effect {
             Effect::File(spec) => files::file(self, spec),
+            Effect::Write(spec) => written::apply(self, spec),
             Effect::Directory { at, mode, owner } => files::directory(self, at, *mode, owner),
             Effect::Link { at, to } => files::link(self, at, to),
             Effect::Absent { at } => files::absent(self, at),

@@ -1,9 +1,9 @@
 //! Writes YAML that readers of YAML 1.1 and 1.2 understand alike.
 
-use super::base64;
 use super::lexical;
 use super::resolve::Tag;
 use super::value::{Kind, Mapping, Value};
+use crate::base64;
 
 /// The value as a YAML document in block style, with a newline at its end.
 ///

@@ -8,7 +8,6 @@
 //! Where it differs from `PyYAML` on purpose: text beyond the [`Limits`] and values that hold
 //! themselves are errors; dates keep their text; a key given twice is a warning.
 
-mod base64;
 mod compose;
 mod de;
 mod de_value;

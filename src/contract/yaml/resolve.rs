@@ -1,9 +1,9 @@
 //! From a scalar's text and tag to its value, by the rules of YAML 1.1.
 
-use super::base64;
 use super::number;
 use super::timestamp;
 use super::value::Kind;
+use crate::base64;
 
 /// The tags that a safe loader knows, without their prefix `tag:yaml.org,2002:`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::base64;
 use super::value::{Kind, Mapping, Value};
+use crate::base64;
 
 /// Bytes become base64 text, dates and huge integers their text, keys that are not text their
 /// text as Python's `str()` gives it.

@@ -1,10 +1,8 @@
 //! Encodings and compression of user data as a whole, and the ends of its lines.
 
-use std::io::Read;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::bufread::GzDecoder;
+use contract::gzip::{self, GunzipError};
 
 /// The types that cloud-init unpacks. Source: `cloudinit/user_data.py`, `DECOMP_TYPES`.
 const GZIP_TYPES: [&str; 8] = [
@@ -44,35 +42,15 @@ pub(super) fn maybe_gunzip(bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, Deco
     }
 }
 
-/// Whether it begins as gzip does (RFC 1952), whole or not.
-pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0x1f, 0x8b])
-}
-
-/// Unpacks gzip: members, and zeros behind them (RFC 1952; Python's `gzip`, which cloud-init uses).
+/// Unpacks gzip.
 ///
 /// # Errors
 /// When it is not whole, or unpacks to more than `limit` bytes.
 pub(super) fn gunzip(bytes: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
-    let mut unpacked = Vec::new();
-    let mut rest = bytes;
-    while is_gzip(rest) {
-        let left = limit.saturating_sub(unpacked.len()).saturating_add(1);
-        let mut member = GzDecoder::new(rest);
-        let mut some = member
-            .by_ref()
-            .take(u64::try_from(left).unwrap_or(u64::MAX));
-        some.read_to_end(&mut unpacked)
-            .map_err(|_| DecodeError::NotGzip)?;
-        if unpacked.len() > limit {
-            return Err(DecodeError::TooLarge);
-        }
-        rest = member.into_inner();
-        let zeros = rest.iter().take_while(|byte| **byte == 0).count();
-        rest = rest.get(zeros..).unwrap_or_default();
-    }
-    let is_whole = rest.is_empty() && !bytes.is_empty();
-    is_whole.then_some(unpacked).ok_or(DecodeError::NotGzip)
+    gzip::gunzip(bytes, limit).map_err(|error| match error {
+        GunzipError::TooLarge => DecodeError::TooLarge,
+        GunzipError::NotGzip => DecodeError::NotGzip,
+    })
 }
 
 /// Whether parts of this type are unpacked.

@@ -16,7 +16,6 @@ mod tests;
 
 use contract::user_data::PartKind;
 
-pub(crate) use decode::is_gzip;
 pub(crate) use decoder::Decoded;
 pub use include::{Includes, Reach};
 pub(crate) use include::{Kept, decode};

@@ -3,7 +3,8 @@
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// The bytes as text, padded, in one line.
-pub(super) fn encode(bytes: &[u8]) -> String {
+#[must_use]
+pub fn encode(bytes: &[u8]) -> String {
     let digit = |sextet: u8| {
         ALPHABET
             .get(usize::from(sextet & 63))
@@ -36,7 +37,8 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 
 /// The bytes that a text says up to its padding; characters outside of the alphabet are skipped.
 /// `None` if the padding is missing.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+#[must_use]
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     if !text.is_ascii() {
         return None;
     }

@@ -1,0 +1,175 @@
+//! Files that the configuration spells out, as root in a throw-away Debian.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "for tests only"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use support::Case;
+use support::debian::Debian;
+
+/// Debian's own: users and groups that every installation has.
+const WWW_DATA: u32 = 33;
+const ADM: u32 = 4;
+
+#[test]
+fn files_are_written_with_their_owner_mode_and_directories() {
+    let Some(machine) = Debian::with_image("system_info: {default_user: {name: deploy}}\n") else {
+        return;
+    };
+    machine.write("srv/there/kept", "old\n");
+    machine.write("etc/real.conf", "old\n");
+    symlink("real.conf", machine.path("etc/linked.conf")).unwrap();
+    fs::create_dir(machine.path("srv/closed")).unwrap();
+    machine.chroot(&["chmod", "2750", "/srv/closed"]);
+    machine.chroot(&["chown", "www-data:adm", "/srv/there/kept"]);
+    machine.chroot(&["mknod", "/srv/device", "c", "1", "3"]);
+    machine.write(
+        "seed/user-data",
+        "#cloud-config
+write_files:
+  - {path: /etc/motd.d/10, content: \"hello\\n\"}
+  - {path: /srv/new/a/b, content: x, owner: 'www-data:adm', permissions: '0640'}
+  - {path: /srv/closed/c, content: x, owner: www-data}
+  - {path: /usr/local/bin/su2, content: x, owner: 'www-data:adm', permissions: '6755'}
+  - {path: /srv/there/kept, content: new, owner: ''}
+  - {path: /etc/linked.conf, content: new}
+  - {path: /srv/empty}
+  - {path: /srv/gz, encoding: gz+b64, content: H4sIAAAAAAAAA8tIzcnJBwCGphA2BQAAAA==}
+  - {path: /srv/numbers, owner: '1234:5678'}
+  - {path: /srv/late/f, owner: deploy, permissions: '4755', content: early}
+  - {path: /srv/device, content: x}
+  - {path: /srv/after, content: x}
+  - {path: /srv/deferred, defer: true, owner: 'deploy:deploy', content: late}
+",
+    );
+    machine.write("seed/meta-data", "instance-id: i-1\n");
+    let seed = machine.path("seed").display().to_string();
+
+    let plan = machine.run(&["--seed", &seed, "plan"]);
+    assert!(plan.text.contains("+hello"), "{plan:?}");
+    assert!(!machine.path("srv/new").exists(), "a plan wrote something");
+
+    let boot = machine.run(&["--seed", &seed, "boot"]);
+    assert_eq!(boot.code, 0, "{boot:?}");
+    let status = machine.run(&["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    for says in [
+        "/srv/late/f is root's for now: there is no user `deploy`",
+        "`defer: true`",
+    ] {
+        assert!(status.text.contains(says), "{says}: {status:?}");
+    }
+
+    #[rustfmt::skip]
+    let table = [
+        // path                 text       mode     owner
+        ("etc/motd.d/10",       "hello\n", 0o644,   (0, 0)),
+        ("srv/new/a/b",         "x",       0o640,   (WWW_DATA, ADM)),
+        ("srv/closed/c",        "x",       0o644,   (WWW_DATA, 0)),
+        ("usr/local/bin/su2",   "x",       0o6755,  (WWW_DATA, ADM)),
+        ("srv/there/kept",      "new",     0o644,   (WWW_DATA, ADM)),
+        ("etc/real.conf",       "new",     0o644,   (0, 0)),
+        ("srv/empty",           "",        0o644,   (0, 0)),
+        ("srv/gz",              "hello",   0o644,   (0, 0)),
+        ("srv/numbers",         "",        0o644,   (1234, 5678)),
+        ("srv/late/f",          "early",   0o755,   (0, 0)),
+        ("srv/after",           "x",       0o644,   (0, 0)),
+    ];
+    for (path, text, mode, owner) in table {
+        assert_eq!(machine.text(path), text, "{path}");
+        assert_eq!(
+            (machine.mode(path), machine.owner(path)),
+            (mode, owner),
+            "{path}"
+        );
+    }
+    for dir in ["srv/new", "srv/new/a"] {
+        assert_eq!(
+            (machine.mode(dir), machine.owner(dir)),
+            (0o755, (WWW_DATA, ADM)),
+            "{dir}"
+        );
+    }
+    assert_eq!(
+        machine.mode("srv/closed"),
+        0o2750,
+        "a directory that was there changed"
+    );
+    let deploy: u32 = machine.entry("etc/passwd", "deploy").unwrap()[2]
+        .parse()
+        .unwrap();
+    assert_eq!(machine.owner("srv/deferred").0, deploy);
+
+    let plan = machine.run(&["--seed", &seed, "plan"]);
+    assert_eq!(plan.code, 0, "a second plan: {plan:?}");
+}
+
+#[test]
+fn what_is_appended_is_appended_once_for_each_entry_whatever_happens() {
+    let case = Case::made(
+        "#cloud-config
+write_files:
+  - {path: /etc/list, content: \"line\\n\", append: true}
+  - {path: /etc/list, content: \"line\\n\", append: true}
+  - {path: /etc/own, content: \"a\\n\"}
+  - {path: /etc/own, content: \"b\\n\", append: true}
+",
+        "instance-id: i-1\n",
+    );
+    case.write_seed("root/etc/list", "line\n");
+    let plan = case.run(&["plan"]);
+    assert_eq!(plan.code, 2, "{plan:?}");
+    assert_eq!(plan.stdout.matches("+line").count(), 2, "{plan:?}");
+
+    let apply = case.run(&["apply"]);
+    assert_eq!(apply.code, 0, "{apply:?}");
+    assert_eq!(case.text("etc/list"), "line\nline\nline\n");
+    assert_eq!(case.text("etc/own"), "a\nb\n");
+
+    for again in ["by force", "by force, after a crash"] {
+        let run = case.run(&["run", "write_files", "--force"]);
+        assert_eq!(run.code, 0, "{again}: {run:?}");
+        assert_eq!(case.text("etc/list"), "line\nline\nline\n", "{again}");
+        assert_eq!(case.text("etc/own"), "a\nb\n", "{again}");
+        // The record was made, and the power went before the text was there.
+        fs::write(case.path("etc/list"), "line\n").unwrap();
+        let run = case.run(&["run", "write_files", "--force"]);
+        assert_eq!(run.code, 0, "{again}: {run:?}");
+        assert_eq!(case.text("etc/list"), "line\nline\nline\n", "{again}");
+    }
+}
+
+#[test]
+fn a_source_that_gives_nothing_leaves_the_content_and_a_warning() {
+    let case = Case::made(
+        "#cloud-config
+write_files:
+  - {path: /etc/a, source: {uri: 'file:///etc/origin'}, content: spare}
+  - {path: /etc/b, source: {uri: 'file:///etc/none'}, content: spare}
+  - {path: /etc/c, source: {uri: 'file:///etc/none'}}
+  - {path: /etc/d, content: x}
+",
+        "instance-id: i-1\n",
+    );
+    case.write_seed("root/etc/origin", "from there");
+    let apply = case.run(&["apply"]);
+    assert_eq!(apply.code, 1, "{apply:?}");
+    for (path, text) in [("etc/a", "from there"), ("etc/b", "spare"), ("etc/d", "x")] {
+        assert_eq!(case.text(path), text, "{path}");
+    }
+    assert!(!case.path("etc/c").exists());
+    let all = format!("{}{}", apply.stdout, apply.stderr);
+    for says in [
+        "/etc/b holds its `content`",
+        "cannot fetch file:///etc/none",
+    ] {
+        assert!(all.contains(says), "{says}: {apply:?}");
+    }
+}
