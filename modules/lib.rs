@@ -14,6 +14,7 @@ mod distribution;
 mod election;
 mod hostname;
 mod hosts;
+mod part_handlers;
 mod script;
 mod scripts;
 mod scripts_by_time;
@@ -28,6 +29,8 @@ pub use cloud_init::{CLOUD_INIT, CLOUD_INIT_KEYS};
 /// Where cloud-init has a module of the name, the order is that of its `config/cloud.cfg.tmpl`.
 pub const TABLE: &[Entry] = &[
     // identity
+    Entry::of::<part_handlers::PartHandlers>(),
+    Entry::of::<part_handlers::PartHandlersAlways>(),
     Entry::of::<boothook::BootHook>(),
     Entry::of::<write_files::WriteFiles>(),
     Entry::of::<hostname::SetHostname>(),

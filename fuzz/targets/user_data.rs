@@ -42,6 +42,7 @@ pub(super) fn run(data: &[u8]) {
         config: &prepared.config,
         params: &prepared.params,
         scripts: &prepared.scripts,
+        handlers: &prepared.handlers,
         instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
         probe: &machine,
     };

@@ -85,7 +85,7 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
         ),
     };
     session.learn_from_kernel(&found.metadata);
-    let (known, found) = session.understand(datasource, found);
+    let (known, found) = session.take_in(datasource, found);
     session.store(&known, &found)?;
     let mut report = session.report(&known, &session::oddities(&found));
     report

@@ -11,12 +11,12 @@ use contract::module::Context;
 use contract::params::Params;
 use contract::place::Place;
 use contract::plan::{Problem, Severity};
-use contract::user_data::UserData;
+use contract::user_data::{PartKind, UserData};
 use contract::yaml::{self, Kind, Limits, Mapping};
 use engine::image::Image;
-use engine::settings::Settings;
+use engine::settings::{PartHandlers, Settings};
 use engine::validate::{Find, Schema, Within, lint};
-use engine::{Includes, PartRow, Prepared};
+use engine::{PartRow, Prepared, Surroundings};
 
 use crate::fetch::Addresses;
 
@@ -57,15 +57,20 @@ pub(crate) struct Remark {
 /// What is wrong with a file of user data, or of a single cloud-config.
 pub(crate) fn user_data(bytes: Vec<u8>) -> anyhow::Result<Vec<Remark>> {
     let metadata = InstanceMetadata::new("i-assumed".parse()?, "file");
-    let (image, settings) = (Image::default(), Settings::default());
+    let image = Image::default();
+    let mut settings = Settings::default();
+    settings.part_handlers = Some(PartHandlers::default());
     let data = UserData::new(bytes);
-    let includes = Includes::known_by(&Addresses);
-    let prepared = engine::prepare_with(&includes, &image, &settings, &metadata, &data, None);
+    let around = Surroundings::known_by(&Addresses);
+    let prepared = engine::prepare_with(&around, &image, &settings, &metadata, &data, None);
     let mut checked = Checked::default();
     for mut problem in prepared.problems {
         // At a boot the others go on; whoever checks a file wants to know.
         if is_ignored(&problem, &prepared.parts) {
             problem.severity = Severity::Error;
+        } else if is_handler(&problem, &prepared.parts) {
+            // Few images let it run.
+            problem.severity = Severity::Warning;
         }
         checked.problems.push(problem);
     }
@@ -163,6 +168,7 @@ impl Checked {
             config: &config,
             params: &params,
             scripts: &[],
+            handlers: &[],
             instance_dir: dir,
             probe: &NoFiles,
         };
@@ -253,6 +259,13 @@ fn is_ignored(problem: &Problem, parts: &[PartRow]) -> bool {
     let part = parts.iter().find(|part| part.name == *place.source);
     part.is_some_and(|part| part.decision.starts_with("ignored"))
         && problem.severity == Severity::Warning
+}
+
+/// Whether it speaks of a part handler.
+fn is_handler(problem: &Problem, parts: &[PartRow]) -> bool {
+    let place = problem.place.as_ref();
+    let part = place.and_then(|at| parts.iter().find(|part| part.name == *at.source));
+    part.is_some_and(|part| part.mime == PartKind::HANDLER.mime())
 }
 
 /// A machine of which nothing is known.

@@ -10,7 +10,7 @@ use contract::plan::Problem;
 use contract::user_data::UserData;
 use engine::image::Image;
 use engine::settings::Settings;
-use engine::{Includes, Prepared};
+use engine::{Prepared, Surroundings};
 use system::Host;
 
 use crate::fetch::Addresses;
@@ -48,9 +48,9 @@ impl Offline {
         let image = image(target)?;
         let (settings, mut problems) = Settings::of(&image.config);
         let user_data = UserData::new(bytes);
-        let includes = Includes::known_by(&Addresses);
+        let around = Surroundings::known_by(&Addresses);
         let mut prepared =
-            engine::prepare_with(&includes, &image, &settings, &metadata, &user_data, None);
+            engine::prepare_with(&around, &image, &settings, &metadata, &user_data, None);
         problems.extend(image.problems);
         problems.extend(warnings.into_iter().map(|odd| Problem::warning(None, odd)));
         problems.append(&mut prepared.problems);

@@ -18,7 +18,7 @@ use engine::runner::Runner;
 use engine::semaphore::Semaphores;
 use engine::settings::Settings;
 use engine::store::Store;
-use engine::{Includes, Prepared, Reach, report_file};
+use engine::{Prepared, Reach, Surroundings, report_file};
 use net::s3::S3;
 use system::{DryRun, Host, RunLock};
 
@@ -56,6 +56,17 @@ pub(crate) struct Known {
     pub(crate) datasource: String,
     /// Every module that runs, in its order.
     modules: Vec<Entry>,
+}
+
+/// What is to be known about an instance is wanted for this.
+#[derive(Clone, Copy)]
+enum For {
+    /// To become it.
+    Boot,
+    /// To go on, from what the boot kept.
+    LaterStage,
+    /// To be looked at.
+    Show,
 }
 
 impl Session {
@@ -167,25 +178,32 @@ impl Session {
     }
 
     /// Makes configuration, parameters and scripts of what the source gave, and fetches what user
-    /// data includes.
+    /// data includes. Nothing of it is run.
     pub(crate) fn understand(&self, datasource: String, found: Found) -> (Known, Found) {
-        self.make(datasource, found, false)
+        self.make(datasource, found, For::Show)
     }
 
-    /// `again`: of what an earlier stage fetched.
-    fn make(&self, datasource: String, found: Found, again: bool) -> (Known, Found) {
+    /// The same for a boot, which also asks part handlers what they take.
+    pub(crate) fn take_in(&self, datasource: String, found: Found) -> (Known, Found) {
+        self.make(datasource, found, For::Boot)
+    }
+
+    fn make(&self, datasource: String, found: Found, purpose: For) -> (Known, Found) {
         let fetcher = Fetcher::new(&self.host, self.s3.clone(), &found.metadata);
-        let includes = Includes {
-            reach: if again {
-                Reach::Kept
-            } else {
-                Reach::Addresses(&fetcher)
+        let around = Surroundings {
+            reach: match purpose {
+                For::Boot | For::Show => Reach::Addresses(&fetcher),
+                For::LaterStage => Reach::Kept,
+            },
+            examine: match purpose {
+                For::Boot => Some(&self.host),
+                For::Show | For::LaterStage => None,
             },
             probe: Some(&self.host),
             dir: Store::dir_of(&found.metadata.instance_id).join("includes"),
         };
         let mut prepared = engine::prepare_with(
-            &includes,
+            &around,
             &self.image,
             &self.settings,
             &found.metadata,
@@ -228,7 +246,7 @@ impl Session {
             warnings: Vec::new(),
             errors: Vec::new(),
         };
-        Ok(Some(self.make(datasource, found, true).0))
+        Ok(Some(self.make(datasource, found, For::LaterStage).0))
     }
 
     /// Like [`Self::recall`], when there must be something.
@@ -371,6 +389,7 @@ pub(crate) fn run_stage(
         config: &known.prepared.config,
         params: &known.prepared.params,
         scripts: &known.prepared.scripts,
+        handlers: &known.prepared.handlers,
         instance_dir: &dir,
         probe,
     };

@@ -19,6 +19,7 @@ pub mod module;
 pub mod name;
 pub mod output;
 pub mod params;
+pub mod part_handler;
 pub mod place;
 pub mod plan;
 pub mod report;

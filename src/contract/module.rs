@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::instance::InstanceMetadata;
 use crate::machine::Probe;
 use crate::params::Params;
+use crate::part_handler::PartHandler;
 use crate::plan::Plan;
 use crate::schema::Key;
 use crate::user_data::Part;
@@ -113,6 +114,8 @@ pub struct Context<'a> {
     pub params: &'a Params,
     /// The scripts of the user data, in their order.
     pub scripts: &'a [Part],
+    /// The part handlers of the user data that are let run, in their order.
+    pub handlers: &'a [PartHandler],
     /// Where this instance's own state lives, an absolute path on the machine.
     pub instance_dir: &'a Path,
     /// The machine's eyes.

@@ -15,6 +15,7 @@ use crate::machine::{Change, FileKind, Machine, Probe};
 use crate::module::{Context, Entry, Module};
 use crate::name::InstanceId;
 use crate::params::Params;
+use crate::part_handler::PartHandler;
 use crate::plan::Plan;
 use crate::schema::Key;
 use crate::user_data::Part;
@@ -216,6 +217,8 @@ pub struct Setting {
     pub params: Params,
     /// The scripts of the user data.
     pub scripts: Vec<Part>,
+    /// Its part handlers.
+    pub handlers: Vec<PartHandler>,
     /// The machine.
     pub machine: FakeMachine,
 }
@@ -226,6 +229,7 @@ impl Default for Setting {
             instance: instance(),
             params: Params::default(),
             scripts: Vec::new(),
+            handlers: Vec::new(),
             machine: FakeMachine::default(),
         }
     }
@@ -241,6 +245,7 @@ impl Setting {
             config: &config,
             params: &self.params,
             scripts: &self.scripts,
+            handlers: &self.handlers,
             instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
             probe: &self.machine,
         })

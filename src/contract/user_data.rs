@@ -76,6 +76,9 @@ pub enum PartKind {
 }
 
 impl PartKind {
+    /// `#part-handler`: code that takes other parts upon itself, where the image lets it.
+    pub const HANDLER: Self = Self::Unsupported("text/part-handler");
+
     /// The MIME type by which cloud-init knows the format.
     #[must_use]
     pub fn mime(&self) -> &str {

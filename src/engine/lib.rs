@@ -13,6 +13,7 @@ mod merge;
 pub mod module_list;
 mod near;
 pub mod output;
+mod part_handlers;
 mod perform;
 mod prepare;
 pub mod report_file;
@@ -26,4 +27,4 @@ pub mod validate;
 mod vendor;
 
 pub use prepare::{PartRow, Prepared, prepare, prepare_with};
-pub use user_data::{Includes, Reach};
+pub use user_data::{Reach, Surroundings};

@@ -1,21 +1,26 @@
 //! From what the image and the cloud say to what shall be done.
 
+mod part;
+
 use contract::config::Config;
 use contract::effect::{Effect, Mode};
 use contract::instance::{InstanceMetadata, LaunchIndex};
 use contract::params::Params;
+use contract::part_handler::PartHandler;
 use contract::place::Place;
 use contract::plan::Problem;
 use contract::secret::Secret;
 use contract::user_data::{Part, PartKind, UserData};
-use contract::yaml::{self, Kind, Limits, Mapping, Value};
+use contract::yaml::{Kind, Mapping, Value};
 use sha2::{Digest, Sha256};
 
+use self::part::{called, kind_name, parse, payload_index};
 use crate::image::Image;
 use crate::json_patch::Patch;
+use crate::part_handlers::{Fate, Handlers};
 use crate::settings::Settings;
 use crate::user_data::params::Selected;
-use crate::user_data::{Decoded, Includes, Kept};
+use crate::user_data::{Decoded, Kept, Surroundings};
 use crate::{environment, jinja, merge, output, template, user_data, vendor};
 
 /// Everything that a boot is planned from.
@@ -27,6 +32,8 @@ pub struct Prepared {
     pub params: Params,
     /// The parts that concern this instance and are run, in their order, vendor data's last.
     pub scripts: Vec<Part>,
+    /// The part handlers that are let run, in their order, vendor data's last.
+    pub handlers: Vec<PartHandler>,
     /// Every part of the user data and what became of it.
     pub parts: Vec<PartRow>,
     /// What is wrong with user data and templates; never quotes a value.
@@ -89,14 +96,14 @@ pub fn prepare(
     user_data: &UserData,
     vendor_data: Option<&UserData>,
 ) -> Prepared {
-    let includes = Includes::none();
-    prepare_with(&includes, image, settings, metadata, user_data, vendor_data)
+    let around = Surroundings::none();
+    prepare_with(&around, image, settings, metadata, user_data, vendor_data)
 }
 
-/// The same with what user data includes from elsewhere.
+/// The same with what user data includes from elsewhere, and with its part handlers.
 #[must_use]
 pub fn prepare_with(
-    includes: &Includes<'_>,
+    around: &Surroundings<'_>,
     image: &Image,
     settings: &Settings,
     metadata: &InstanceMetadata,
@@ -107,10 +114,11 @@ pub fn prepare_with(
     let allowed = allowed.is_none_or(vendor::is_true);
     let mut reader = Reader {
         settings,
-        includes,
+        around,
         metadata,
         index: metadata.launch_index,
         rendered: false,
+        handlers: Handlers::default(),
         out: Prepared::default(),
     };
     let mut user = Mapping::new();
@@ -129,6 +137,7 @@ pub fn prepare_with(
     }
     let image = image.config.root().clone();
     reader.below(&mut root, image, "image configuration");
+    reader.handlers_done();
     let mut prepared = reader.out;
     let (_, odd) = environment::parameters(&prepared.params);
     prepared.problems.extend(odd);
@@ -140,11 +149,13 @@ pub fn prepare_with(
 
 struct Reader<'a> {
     settings: &'a Settings,
-    includes: &'a Includes<'a>,
+    around: &'a Surroundings<'a>,
     metadata: &'a InstanceMetadata,
     index: Option<LaunchIndex>,
     /// Whether what is taken is what a template became.
     rendered: bool,
+    /// Of the data that is read now.
+    handlers: Handlers,
     out: Prepared,
 }
 
@@ -193,9 +204,10 @@ impl Reader<'_> {
 
     fn decode(&mut self, data: &UserData, what: &str, vendor: bool) -> Decoded {
         let parameters = &self.settings.parameters;
-        let (mut decoded, kept) = user_data::decode(data, what, vendor, parameters, self.includes);
+        let (mut decoded, kept) = user_data::decode(data, what, vendor, parameters, self.around);
         self.out.problems.append(&mut decoded.problems);
         self.out.kept.extend(kept);
+        self.handlers_done();
         decoded
     }
 
@@ -207,6 +219,17 @@ impl Reader<'_> {
     ) -> String {
         if self.is_for_others(&part, *index) {
             return ANOTHER.to_owned();
+        }
+        if part.kind == PartKind::HANDLER {
+            return self.handler(part);
+        }
+        // What a template became stays with those who know templates, as with cloud-init.
+        let fate = match self.rendered {
+            true => Fate::Nobodys,
+            false => self.handlers.give(&part),
+        };
+        if let Fate::Taken(handler) = fate {
+            return format!("taken by the part handler {handler}");
         }
         match &part.kind {
             PartKind::CloudConfig => self.cloud_config(&part, index, config),
@@ -231,6 +254,9 @@ impl Reader<'_> {
             PartKind::Jinja => self.template(&part, index, config),
             // As with cloud-init, nobody misses what is empty.
             _ if part.body.expose().is_empty() => "ignored: empty".to_owned(),
+            PartKind::Unsupported(_) | PartKind::Unknown(_) if matches!(fate, Fate::Open) => {
+                "left to the part handlers".to_owned()
+            }
             PartKind::Unsupported(mime) => {
                 let why = format!("type {mime} is not supported");
                 self.ignore(&part, &why, None)
@@ -246,6 +272,20 @@ impl Reader<'_> {
                 self.ignore(&part, &why, Some(hint))
             }
         }
+    }
+
+    fn handler(&mut self, part: Part) -> String {
+        let (name, allowed) = (called(&part), self.settings.part_handlers.as_ref());
+        let met = self.handlers.meet(part, &name, allowed, self.around);
+        self.out.problems.extend(met.problem);
+        self.out.kept.extend(met.kept);
+        met.decision
+    }
+
+    /// What comes now has handlers of its own.
+    fn handlers_done(&mut self) {
+        let done = std::mem::take(&mut self.handlers).done();
+        self.out.handlers.extend(done);
     }
 
     /// Whether no launch index, or another one than ours, takes the part.
@@ -348,7 +388,7 @@ impl Reader<'_> {
             let hint = "begin it with the line `## template: jinja`";
             return self.ignore(part, "a template without its header", Some(hint));
         };
-        let variables = jinja::variables(self.metadata, &self.out.params, self.includes.probe);
+        let variables = jinja::variables(self.metadata, &self.out.params, self.around.probe);
         let rendered = match jinja::render(template, &variables) {
             Ok(rendered) => rendered,
             Err(fault) => {
@@ -425,73 +465,6 @@ impl Reader<'_> {
 
 const USED: &str = "used";
 const ANOTHER: &str = "for another launch index";
-
-/// What a part is called in problems.
-fn called(part: &Part) -> String {
-    if part.vendor {
-        format!("vendor-data/{}", part.name)
-    } else {
-        part.name.clone()
-    }
-}
-
-/// The mapping that a part is, and what is odd in it.
-fn parse(part: &Part) -> Result<(Mapping, Vec<Problem>), Box<Problem>> {
-    let name = called(part);
-    let whole = || Some(Place::whole(name.as_str()));
-    let Ok(text) = std::str::from_utf8(part.body.expose()) else {
-        return Err(Box::new(Problem::warning(
-            whole(),
-            "part ignored: not UTF-8",
-        )));
-    };
-    let parsed = yaml::parse_at(
-        text,
-        name.as_str(),
-        part.first_line.max(1),
-        &Limits::default(),
-    );
-    let document = parsed.map_err(|error| {
-        let message = format!("part ignored: {}", error.message);
-        let problem = Problem::warning(Some(error.place), message);
-        Box::new(Problem {
-            hint: error.hint,
-            ..problem
-        })
-    })?;
-    let odd = document.warnings.into_iter();
-    let odd = odd.map(|odd| Problem::warning(Some(odd.place), odd.message));
-    match document.value.kind {
-        Kind::Map(map) => Ok((map, odd.collect())),
-        other => {
-            let found = other.name();
-            let message = format!("part ignored: expected a mapping, found {found}");
-            Err(Box::new(Problem::warning(
-                Some(document.value.place),
-                message,
-            )))
-        }
-    }
-}
-
-/// The launch index that a document gives itself, as Python's `int()` reads it.
-fn payload_index(value: &Value) -> Option<i128> {
-    match &value.kind {
-        Kind::Bool(value) => Some(i128::from(*value)),
-        Kind::Float(float) => format!("{:.0}", float.trunc()).parse().ok(),
-        Kind::String(text) => user_data::int(text),
-        _ => value.as_int(),
-    }
-}
-
-fn kind_name(kind: &PartKind) -> &str {
-    match kind {
-        PartKind::CloudConfig => "cloud-config",
-        PartKind::Script => "script",
-        PartKind::Parameters => "parameters",
-        other => other.mime(),
-    }
-}
 
 #[cfg(test)]
 mod tests;

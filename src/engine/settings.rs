@@ -29,9 +29,35 @@ pub struct Settings {
     script_timeout: Option<Duration>,
     on_interrupt_rerun: bool,
     on_change: OnChange,
+    /// Whether part handlers in user data are run; `None`, the default, if they are not.
+    pub part_handlers: Option<PartHandlers>,
     /// How launch parameters are read.
     pub parameters: Parameters,
 }
+
+/// How part handlers are run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartHandlers {
+    /// What runs them: `python3`.
+    pub interpreter: String,
+    /// How long one may take. Default 120 s.
+    pub timeout: Duration,
+}
+
+impl Default for PartHandlers {
+    fn default() -> Self {
+        Self {
+            interpreter: PYTHON.to_owned(),
+            timeout: PART_HANDLER_TIMEOUT,
+        }
+    }
+}
+
+/// How long a part handler may take unless the image says otherwise.
+const PART_HANDLER_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// What part handlers are written for.
+const PYTHON: &str = "python3";
 
 /// How launch parameters are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +116,7 @@ impl Default for Settings {
             script_timeout: None,
             on_interrupt_rerun: false,
             on_change: OnChange::Report,
+            part_handlers: None,
             parameters: Parameters {
                 format: Format::Auto,
                 select: None,
@@ -141,7 +168,11 @@ impl Settings {
             "user_data",
             "on_change",
             "on_interrupt",
+            "part_handlers",
+            "part_handler_timeout",
         ];
+        let mut handlers = PartHandlers::default();
+        let mut run_handlers = false;
         for (key, value) in reader.pairs(section, "firstlight", &known) {
             match key {
                 "gate_budget" => match duration(value) {
@@ -169,6 +200,19 @@ impl Settings {
                     Some("skip") => self.on_interrupt_rerun = false,
                     _ => reader.wrong(value, "firstlight.on_interrupt", "`skip` or `rerun`"),
                 },
+                "part_handlers" => match value.as_str() {
+                    Some(PYTHON) => run_handlers = true,
+                    Some("off") => run_handlers = false,
+                    _ if value.as_bool() == Some(false) || value.is_null() => run_handlers = false,
+                    _ => reader.wrong(value, "firstlight.part_handlers", "`python3` or `off`"),
+                },
+                "part_handler_timeout" => match duration(value) {
+                    Some(Some(timeout)) => handlers.timeout = timeout,
+                    _ => {
+                        let wanted = "seconds such as `60s`";
+                        reader.wrong(value, "firstlight.part_handler_timeout", wanted);
+                    }
+                },
                 _ => {
                     for (_, value) in reader.pairs(value, "firstlight.user_data", &["parameters"]) {
                         self.parameters.read(value, reader);
@@ -176,6 +220,7 @@ impl Settings {
                 }
             }
         }
+        self.part_handlers = run_handlers.then_some(handlers);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one place that starts processes.
 
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -91,16 +92,8 @@ pub(crate) fn spawn(host: &Host, start: &Start<'_>) -> Result<Duration, EffectEr
         program: label.to_owned(),
         source,
     };
-    let Some((program, arguments)) = start.argv.split_first() else {
-        return Err(failed(io::Error::other("the command is empty")));
-    };
-    let mut command = inside(host, program);
-    command.args(arguments).env_clear().env("PATH", PATH);
-    if let Some(language) = std::env::var_os("LANG") {
-        command.env("LANG", language);
-    }
+    let mut command = prepared(host, start.argv).map_err(failed)?;
     command.envs(start.env.iter().map(|(name, value)| (name, value)));
-    command.current_dir("/").process_group(0);
     command.stdin(if start.stdin.is_empty() {
         Stdio::null()
     } else {
@@ -119,6 +112,44 @@ pub(crate) fn spawn(host: &Host, start: &Start<'_>) -> Result<Duration, EffectEr
     let words = || start.is_ours.then(|| streams.last_line()).flatten();
     ended(host, label, status, start.timeout, words)?;
     Ok(took)
+}
+
+/// A program with the environment that every child gets.
+fn prepared(host: &Host, argv: &[String]) -> io::Result<Command> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(io::Error::other("the command is empty"));
+    };
+    let mut command = inside(host, program);
+    command.args(arguments).env_clear().env("PATH", PATH);
+    if let Some(language) = std::env::var_os("LANG") {
+        command.env("LANG", language);
+    }
+    command.current_dir("/").process_group(0);
+    Ok(command)
+}
+
+/// Runs a program that reads from one file and answers into another; what it says beside that goes
+/// where the output of all children goes.
+pub(crate) fn converse(
+    host: &Host,
+    argv: &[String],
+    label: &str,
+    [stdin, stdout]: [OwnedFd; 2],
+    timeout: Duration,
+) -> Result<(), EffectError> {
+    let failed = |source: io::Error| EffectError::Start {
+        program: label.to_owned(),
+        source,
+    };
+    let mut command = prepared(host, argv).map_err(failed)?;
+    let mut streams = output::streams(host);
+    command.stdin(stdin).stdout(stdout).stderr(streams.err());
+    let mut child = command.spawn().map_err(failed)?;
+    let status = wait(&mut child, Some(timeout)).map_err(failed)?;
+    if host.is_live() {
+        streams.echo();
+    }
+    ended(host, label, status, Some(timeout), || None)
 }
 
 /// What a child does not want to read is not forced on it.

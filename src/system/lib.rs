@@ -13,6 +13,7 @@ mod lock;
 mod machine;
 mod mirror;
 mod output;
+mod part_handlers;
 mod program;
 mod redirection;
 mod root;

@@ -89,6 +89,7 @@ fn booted(
         config: &config,
         params: &params,
         scripts: &[],
+        handlers: &[],
         instance_dir: Path::new(DIR),
         probe: machine,
     };

@@ -18,7 +18,7 @@ const PREFIXES: [(&str, Type); 12] = [
     ("#cloud-boothook", Type::Part(PartKind::BootHook)),
     ("#include-once", Type::Include),
     ("#include", Type::Include),
-    ("#part-handler", Type::Part(PART_HANDLER)),
+    ("#part-handler", Type::Part(PartKind::HANDLER)),
     ("## template: jinja", Type::Part(PartKind::Jinja)),
     ("#!", Type::Part(PartKind::Script)),
     ("text/x-shellscript-per-boot", Type::Part(PartKind::PerBoot)),
@@ -28,8 +28,6 @@ const PREFIXES: [(&str, Type); 12] = [
     ),
     ("text/x-shellscript-per-once", Type::Part(PartKind::PerOnce)),
 ];
-
-const PART_HANDLER: PartKind = PartKind::Unsupported("text/part-handler");
 
 /// More of a text is not looked at.
 const LONGEST: usize = 32;
@@ -101,7 +99,7 @@ fn of_type(mime: &str) -> Type {
         "text/x-shellscript-per-boot" => PartKind::PerBoot,
         "text/x-shellscript-per-instance" => PartKind::PerInstance,
         "text/x-shellscript-per-once" => PartKind::PerOnce,
-        "text/part-handler" => PART_HANDLER,
+        "text/part-handler" => PartKind::HANDLER,
         "message/rfc822" => PartKind::Unsupported("message/rfc822"),
         other => PartKind::Unknown(other.to_owned()),
     };

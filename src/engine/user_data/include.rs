@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use contract::fetch::{Fetch, FetchError, Wanted, shown};
 use contract::machine::Probe;
+use contract::part_handler::Examine;
 use contract::place::Place;
 use contract::secret::Secret;
 use contract::user_data::UserData;
@@ -43,13 +44,15 @@ impl Include {
     }
 }
 
-/// How includes are got: over the network, or from where an earlier boot kept them.
-pub struct Includes<'a> {
+/// What is around user data: what it includes, and who runs what has to be run to understand it.
+pub struct Surroundings<'a> {
     /// How far user data reaches.
     pub reach: Reach<'a>,
-    /// The machine on which earlier ones are kept, if there is one.
+    /// Asks part handlers what they take; `None`: nothing is run.
+    pub examine: Option<&'a dyn Examine>,
+    /// The machine, if there is one, on which is kept what came of it earlier.
     pub probe: Option<&'a dyn Probe>,
-    /// The directory where they are, an absolute path there.
+    /// The directory where that is, an absolute path there.
     pub dir: PathBuf,
 }
 
@@ -98,7 +101,7 @@ pub(crate) fn decode(
     source: &str,
     vendor: bool,
     parameters: &Parameters,
-    includes: &Includes<'_>,
+    around: &Surroundings<'_>,
 ) -> (Decoded, Vec<Kept>) {
     let begun = Instant::now();
     let mut kept = Vec::new();
@@ -108,7 +111,7 @@ pub(crate) fn decode(
             Next::Done(decoded) => return (decoded, kept),
             Next::Fetch(include, most) => {
                 let left = BUDGET.saturating_sub(begun.elapsed());
-                match includes.get(&include, most, left, &mut kept) {
+                match around.get(&include, most, left, &mut kept) {
                     Ok(Got::Body(body)) => decoder.supply(&body),
                     Ok(Got::LeftOut) => decoder.leave_out(),
                     Err(why) => decoder.fail(why),
@@ -118,18 +121,19 @@ pub(crate) fn decode(
     }
 }
 
-impl<'a> Includes<'a> {
-    /// None: they are left out with a notice, whatever their address.
+impl<'a> Surroundings<'a> {
+    /// None: includes are left out with a notice, whatever their address.
     #[must_use]
     pub fn none() -> Self {
         Self::known_by(&Offline)
     }
 
-    /// None: they are left out with a notice, if `fetch` takes their address for one.
+    /// None: includes are left out with a notice, if `fetch` takes their address for one.
     #[must_use]
     pub fn known_by(fetch: &'a dyn Fetch) -> Self {
         Self {
             reach: Reach::Itself(fetch),
+            examine: None,
             probe: None,
             dir: PathBuf::new(),
         }

@@ -17,8 +17,8 @@ mod tests;
 use contract::user_data::PartKind;
 
 pub(crate) use decoder::Decoded;
-pub use include::{Includes, Reach};
 pub(crate) use include::{Kept, decode};
+pub use include::{Reach, Surroundings};
 pub(crate) use number::int;
 
 /// What a text begins like, if that is a part of its own.

@@ -85,6 +85,18 @@ const FIRSTLIGHT: &[Key] = &[
     )
     .or("report"),
     Key::new(
+        "part_handlers",
+        Shape::OneOf(&[Shape::Word(&["python3", "off"]), Shape::Bool]),
+        "`python3`: run the part handlers of user data with it",
+    )
+    .or("off"),
+    Key::new(
+        "part_handler_timeout",
+        Shape::Scalar,
+        "how long a part handler may take",
+    )
+    .or("120s"),
+    Key::new(
         "user_data",
         Shape::Map(&[Key::new(
             "parameters",

@@ -54,12 +54,13 @@ pub(super) fn on(
     data: &[u8],
 ) -> (Vec<Part>, Vec<Problem>, Vec<Kept>) {
     let (settings, _) = Settings::of(&contract::testing::config(""));
-    let includes = Includes {
+    let includes = Surroundings {
         reach: if only_kept {
             Reach::Kept
         } else {
             Reach::Addresses(web)
         },
+        examine: None,
         probe: Some(machine),
         dir: "/kept".into(),
     };
