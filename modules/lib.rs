@@ -12,6 +12,9 @@ mod content;
 mod default_user;
 mod distribution;
 mod election;
+mod given_keys;
+mod host_files;
+mod host_keys;
 mod hostname;
 mod hosts;
 mod part_handlers;
@@ -19,6 +22,8 @@ mod script;
 mod scripts;
 mod scripts_by_time;
 mod ssh_keys;
+mod sshd_config;
+mod switch;
 mod users;
 mod write_files;
 
@@ -40,6 +45,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<ssh_keys::Ssh>(),
     Entry::of::<election::Election>(),
     // config
+    Entry::of::<host_keys::SshRsa>(),
     Entry::of::<scripts::Runcmd>(),
     Entry::of::<content::Content>(),
     Entry::of::<election::ElectionUnits>(),

@@ -1,4 +1,4 @@
-//! Who may log in: the launch keys and the keys of the user data.
+//! ssh: the keys of this machine, and who may log in with the launch keys and those of the user data.
 //!
 //! Source: cloud-init, `cloudinit/config/cc_ssh.py` and `cloudinit/ssh_util.py`.
 
@@ -7,10 +7,12 @@ use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::name::{AuthorizedKey, BadName, UserName};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
-use contract::yaml::{Kind, Value};
+use contract::yaml::Value;
 use serde::Deserialize;
 
 use crate::default_user::{self, SystemInfo};
+use crate::switch::is_on;
+use crate::{given_keys, host_keys};
 
 const KEYS: &[Key] = &[
     Key::new(
@@ -36,12 +38,17 @@ const KEYS: &[Key] = &[
     )
     .or("true"),
     default_user::USERS,
+    host_keys::DELETE,
+    host_keys::GENKEYTYPES,
+    given_keys::GIVEN,
+    host_keys::QUIET,
+    host_keys::PUBLISH,
 ];
 
-/// Authorizes the keys.
+/// Makes the host keys and authorizes those of users.
 pub(crate) struct Ssh;
 
-/// The keys about logging in.
+/// The keys about ssh.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Section {
     ssh_authorized_keys: Option<Value>,
@@ -49,6 +56,11 @@ pub(crate) struct Section {
     disable_root_opts: Option<Value>,
     allow_public_ssh_keys: Option<Value>,
     users: Option<Value>,
+    ssh_deletekeys: Option<Value>,
+    ssh_genkeytypes: Option<Value>,
+    ssh_keys: Option<Value>,
+    ssh_quiet_keygen: Option<Value>,
+    ssh_publish_hostkeys: Option<Value>,
 }
 
 /// `system_info`; what is wrong with it is told by users_groups.
@@ -60,7 +72,7 @@ struct Image {
 impl Module for Ssh {
     const FACTS: Facts = Facts {
         name: "ssh",
-        summary: "authorize the launch keys and those of the user data",
+        summary: "give the machine host keys of its own, and authorize the keys of its users",
         stage: Stage::Identity,
         frequency: Frequency::Instance,
         wake: Wake::Always,
@@ -69,14 +81,22 @@ impl Module for Ssh {
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
-        let mut plan = Plan::nothing();
+        let host = host_keys::Wanted {
+            types: want.ssh_genkeytypes,
+            given: want.ssh_keys,
+            quiet: want.ssh_quiet_keygen,
+            delete: want.ssh_deletekeys,
+            publish: want.ssh_publish_hostkeys,
+        };
+        let mut plan = host_keys::plan(&host, ctx);
         let told = &mut plan.problems;
         let mut keys = Vec::new();
-        if is_on("allow_public_ssh_keys", want.allow_public_ssh_keys, told) {
+        let allowed = want.allow_public_ssh_keys.as_ref();
+        if is_on("allow_public_ssh_keys", allowed, told) {
             keys.extend(ctx.instance.public_keys.iter().cloned());
         }
         keys.extend(authorized_keys(want.ssh_authorized_keys.as_ref(), told));
-        let disable_root = is_on("disable_root", want.disable_root, told);
+        let disable_root = is_on("disable_root", want.disable_root.as_ref(), told);
         if keys.is_empty() {
             return plan;
         }
@@ -124,26 +144,6 @@ fn authorized_keys(given: Option<&Value>, told: &mut Vec<Problem>) -> Vec<Author
         }
     }
     keys
-}
-
-/// A switch that is on unless it is turned off: a slip in it must not cost anybody the login.
-///
-/// Source of the words: cloud-init, `cloudinit/util.py` (`translate_bool`).
-fn is_on(key: &str, given: Option<Value>, told: &mut Vec<Problem>) -> bool {
-    let Some(given) = given else { return true };
-    if let Kind::Bool(on) = given.kind {
-        return on;
-    }
-    let word = given.to_text().unwrap_or_default();
-    match word.trim().to_ascii_lowercase().as_str() {
-        "1" | "true" | "on" | "yes" => true,
-        "0" | "false" | "off" | "no" => false,
-        _ => {
-            let message = format!("{key}: expected true or false; it is taken as true");
-            told.push(Problem::error(Some(given.place), message));
-            true
-        }
-    }
 }
 
 fn has_default(users: Option<&Value>) -> bool {
@@ -246,6 +246,6 @@ mod tests {
         let plan = setting.plan::<Ssh>("disable_root: 'false'");
         assert_eq!(keys_of(&plan, "root").unwrap().options, None);
         let plan = setting.plan::<Ssh>("allow_public_ssh_keys: 'no'");
-        assert!(plan.steps.is_empty());
+        assert_eq!(keys_of(&plan, "cloud-user"), None);
     }
 }

@@ -32,6 +32,7 @@ root=${root%/}
 units=$root/usr/lib/systemd/system
 install -D -m 755 "$binary" "$root/usr/bin/firstlight"
 install -D -m 644 -t "$units" systemd/*.service
+install -D -m 644 -t "$units/sshd-keygen@.service.d" systemd/sshd-keygen@.service.d/*.conf
 install -D -m 644 -t "$root/usr/lib/systemd/system-preset" systemd/firstlight.preset
 install -D -m 644 -t "$root/usr/lib/tmpfiles.d" systemd/tmpfiles.d/firstlight.conf
 if [[ $gate == yes ]]; then

@@ -126,7 +126,7 @@ impl Debian {
         let meta_data = "instance-id: i-1\nlocal-hostname: one\n";
         let said = self.run_with(user_data, meta_data, &["boot"]);
         assert_eq!(said.code, 0, "{said:?}");
-        let status = self.run(&["status", "--long"]);
+        let status = self.run(&["status"]);
         assert_eq!(status.code, 0, "{status:?}");
     }
 }
