@@ -1,0 +1,110 @@
+"""Makes what both sides left behind comparable: without what is random, of the day, or their own books."""
+
+import fnmatch
+import re
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    try:
+        import crypt
+    except ImportError:  # Python 3.13 has none; then only the method of a hash is compared.
+        crypt = None
+
+# Files that are not compared, and why.
+IGNORED = {
+    "var/lib/cloud*": "cloud-init's own state",
+    "var/lib/firstlight*": "firstlight's own state",
+    "var/log/cloud-init*.log": "cloud-init's logs",
+    "var/log/firstlight*.log": "firstlight's logs",
+    "run/*": "gone at the next boot",
+    "dev/*": "gone at the next boot",
+    "etc/[!/]*-": "the copies that useradd and its like keep of the files before",
+    "etc/.pwd.lock": "a lock",
+    "*/__pycache__*": "Python's cache",
+    "var/cache/*": "caches",
+}
+# Comments tell who wrote a file and when; here they are no part of what is compared.
+COMMENTED = ["etc/hosts", "etc/sudoers.d/*", "etc/ssh/sshd_config.d/*", "etc/locale.conf", "etc/default/locale"]
+# Calls that only ask, or that each side makes in its own way before it does anything.
+ASKING = [
+    "systemd-detect-virt *", "ip --json *", "ip -o *", "ip --oneline *", "growpart --help", "udevadm settle*",
+    "systemctl is-active *", "systemctl is-enabled *", "systemctl show *", "apt-cache *",
+]
+# What cloud-init warns of because of the lab: there is no network card to get an address with, so
+# that it asks the metadata service only when the network is there; and no disk to grow on.
+OF_THE_LAB = [
+    "Did not find a fallback interface*", "Getting data from <class '*DataSourceEc2Local'> failed",
+    "Device '/dev/overlay' did not exist*",
+]
+HOST_KEY = "etc/ssh/ssh_host_*"
+
+
+def normal(result, document):
+    """The machine, comparable: `boots` and `files`."""
+    files = {}
+    for path, file in sorted(result["files"].items()):
+        if not any(fnmatch.fnmatchcase(path, pattern) for pattern in IGNORED):
+            files["/" + path] = normal_file(path, file, document)
+    boots = [normal_boot(boot) for boot in result["boots"]]
+    return {"boots": boots, "files": files}
+
+
+def normal_boot(boot):
+    why = [text for text in boot["why"] if not matches(text, OF_THE_LAB)]
+    status = boot["status"]
+    if status == "degraded" and not why:
+        status = "done"
+    calls = [call for call in boot["calls"] if not matches(call, ASKING)]
+    return {"status": status, "why": why, "calls": calls, "host name": boot["host_name"], "ended": boot["finished"]}
+
+
+def matches(text, patterns):
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def normal_file(path, file, document):
+    if "content" not in file:
+        return file
+    text = file["content"]
+    if path == "etc/shadow":
+        text = normal_shadow(text, document)
+    elif fnmatch.fnmatchcase(path, HOST_KEY):
+        text = normal_key(text, document)
+    elif matches(path, COMMENTED):
+        text = "".join(line for line in text.splitlines(True) if line.strip() and not line.startswith("#"))
+    return {**file, "content": text}
+
+
+def normal_shadow(text, document):
+    """Without the day of the last change, but for 0, which asks for a change (shadow(5))."""
+    lines = []
+    for line in text.splitlines():
+        fields = line.split(":")
+        fields[1] = normal_hash(fields[1], document)
+        fields[2] = "0" if fields[2] == "0" else "DAY"
+        lines.append(":".join(fields))
+    return "\n".join(lines) + "\n"
+
+
+def normal_hash(field, document):
+    """A salted hash as what it is the hash of, as far as the document knows it."""
+    mark, found = re.fullmatch(r"(!*)(.*)", field).groups()
+    if not found.startswith("$") or found in document["text"]:
+        return field
+    method = found.split("$")[1]
+    for password in document["passwords"]:
+        if crypt and crypt.crypt(password, found) == found:
+            return "%s<%s of %r>" % (mark, method, password)
+    return "%s<%s>" % (mark, method)
+
+
+def normal_key(text, document):
+    """A host key as its type and comment, unless somebody gave it."""
+    given = {line.strip() for line in document["text"].splitlines()}
+    if given.issuperset(line.strip() for line in text.splitlines()):
+        return text
+    if text.startswith("-----BEGIN"):
+        return text.splitlines()[0] + "\n"
+    kind, _, comment = text.split(None, 2)
+    return "%s KEY %s" % (kind, comment)
