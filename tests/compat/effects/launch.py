@@ -28,8 +28,8 @@ def case(name, user_data=b"", *, image="", prepare="", boots=None, passwords=(),
 
 
 def config(name, text, **more):
-    """A document that is one cloud-config."""
-    return case(name, "#cloud-config\n" + text.strip("\n") + "\n", **more)
+    """A document that is one cloud-config, or none at all."""
+    return case(name, "#cloud-config\n" + text.strip("\n") + "\n" if text else "", **more)
 
 
 def multipart(*parts):

@@ -47,8 +47,14 @@ users:
 """),
     config("users: home, uid and primary group", """
 users:
-  - {name: deploy, uid: 1500, homedir: /srv/deploy, primary_group: deployers}
+  - {name: deploy, uid: 1500, homedir: /srv/deploy, primary_group: games}
   - {name: other, uid: '1600', primary_group: users, no_user_group: true}
+  - {name: third, primary_group: deployers, groups: [adm]}
+"""),
+    config("users: a primary group that is not there", """
+users:
+  - {name: one, primary_group: deployers}
+  - {name: two}
 """),
     config("users: a system user, no home, no log", """
 users:
@@ -61,10 +67,15 @@ users:
 users:
   - {name: guest, expiredate: '2032-09-01', inactive: '30'}
 """),
-    config("users: selinux_user and create_groups", """
+    config("users: groups that are not there", """
+users:
+  - {name: one, groups: 'adm, newgroup'}
+  - {name: two, groups: 'adm', create_groups: false}
+"""),
+    config("users: groups that may not be made", """
 users:
   - {name: one, groups: 'adm, nosuchgroup', create_groups: false}
-  - {name: two, groups: 'adm, newgroup'}
+  - {name: two}
 """),
     config("users: groups as a mapping and a list", """
 users:

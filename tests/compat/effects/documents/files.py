@@ -35,8 +35,10 @@ write_files:
 write_files:
   - {path: /srv/user, content: a, owner: www-data}
   - {path: /srv/both, content: a, owner: 'games:video'}
-  - {path: /srv/numbers, content: a, owner: '33:44'}
   - {path: /srv/group, content: a, owner: ':video'}
+"""),
+    config("write_files: an owner as numbers", """
+write_files: [{path: /srv/a, content: a, owner: '33:44'}, {path: /srv/b, content: a}]
 """),
     config("write_files: an owner that is not there", """
 write_files:
