@@ -53,6 +53,23 @@ fn the_images_module_lists_order_omit_and_say_how_often() {
 }
 
 #[test]
+fn a_template_among_cloud_inits_files_counts_from_the_first_boot_on() {
+    let file = "## template: jinja\nhostname: h-{{ v1.instance_id }}\n\
+                {% if v1.distro == 'none' %}\nfirstlight: {gate_budget: [}\n{% endif %}\n";
+    let case = case(
+        "#cloud-config\n{}\n",
+        &[("etc/cloud/cloud.cfg.d/50-name.cfg", file)],
+    );
+    let plan = case.run(&["plan"]);
+    assert!(plan.stdout.contains("+h-i-one"), "{plan:?}");
+    assert_eq!(case.run(&["apply"]).code, 0);
+    assert_eq!(case.text("etc/hostname").trim(), "h-i-one");
+    let config = case.run(&["userdata", "config"]);
+    assert!(config.stdout.contains("hostname: h-i-one"), "{config:?}");
+    assert_eq!(case.run(&["status"]).code, 0);
+}
+
+#[test]
 fn launch_parameters_become_an_environment_file_that_a_shell_reads_as_they_were() {
     let format =
         "firstlight: {user_data: {parameters: {select_by_launch_index: {delimiter: '||'}}}}";

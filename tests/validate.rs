@@ -115,6 +115,23 @@ fn a_secret_is_warned_of_and_never_shown() {
 }
 
 #[test]
+fn a_template_of_an_image_is_looked_at_and_not_rendered() {
+    #[rustfmt::skip]
+    let table = [
+        ("{% if v1.region %}\nhostname: {{ v1.nope }}\n{% endif %}\n", 0, "what it renders to depends on the instance"),
+        ("hostname: a\n{% if %}\n",                                   1, "the template cannot be rendered"),
+    ];
+    for (text, code, says) in table {
+        let scratch = Scratch::new();
+        let file = scratch.path().join("50-web.cfg");
+        fs::write(&file, format!("## template: jinja\n{text}")).unwrap();
+        let answer = alone(&["validate", "--image", file.to_str().unwrap()]);
+        assert_eq!(answer.code, code, "{answer:?}");
+        assert!(answer.stdout.contains(says), "{answer:?}");
+    }
+}
+
+#[test]
 fn whoever_can_read_a_secret_is_named() {
     let secret = "password: correct-horse\n";
     let user_data = check(&format!("#cloud-config\n{secret}"), &[]);

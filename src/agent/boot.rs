@@ -101,7 +101,7 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
 }
 
 /// Goes on with what an earlier stage of this boot stored.
-fn go_on(session: &Session) -> anyhow::Result<(Known, Report)> {
+fn go_on(session: &mut Session) -> anyhow::Result<(Known, Report)> {
     let known = session.recall_or_fail()?;
     let boot_id = system::boot_id(&session.host);
     let earlier = report_file::read(&session.host).filter(|report| report.boot_id == boot_id);

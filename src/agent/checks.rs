@@ -100,7 +100,18 @@ pub(crate) fn image_file(path: &Path, bytes: &[u8]) -> anyhow::Result<Vec<Remark
     let text = String::from_utf8_lossy(bytes).into_owned();
     let mut checked = Checked::default();
     checked.finds(lint(bytes, &name, 1), Within::Image);
+    let template = engine::image::template(&text, &name).filter(|_| may_be_template(path));
     match yaml::parse(&text, name.as_str(), &Limits::default()) {
+        // What it renders to, and so what is in it, is known on an instance alone.
+        _ if template.is_some() => match template.and_then(Result::err) {
+            Some(problem) => checked.problems.push(problem),
+            None => {
+                let message = "a template: what it renders to depends on the instance, and is not \
+                               looked at here";
+                let place = Some(Place::whole(name.as_str()));
+                checked.problems.push(Problem::notice(place, message));
+            }
+        },
         Ok(document) => {
             let odd = document.warnings.into_iter();
             let odd = odd.map(|odd| Problem::warning(Some(odd.place), odd.message));
@@ -126,6 +137,11 @@ pub(crate) fn image_file(path: &Path, bytes: &[u8]) -> anyhow::Result<Vec<Remark
         first_line: 1,
         ..PartRow::default()
     }]))
+}
+
+/// Templates are files of cloud-init's, by their place or by their ending.
+fn may_be_template(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "cfg")
 }
 
 #[derive(Default)]

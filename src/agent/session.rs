@@ -123,12 +123,21 @@ impl Session {
         self.image = image;
     }
 
+    /// Reads the image's configuration anew, if it has templates: they name what is known of the
+    /// instance.
+    fn learn(&mut self, metadata: &InstanceMetadata) {
+        if self.image.has_templates {
+            let image = engine::image::load_for(&self.host, metadata);
+            self.take(image);
+        }
+    }
+
     /// Fetches the configuration that the kernel command line names, if it names some, and reads the
     /// image's anew. What is wrong with it is one of the session's problems.
     pub(crate) fn learn_from_kernel(&mut self, metadata: &InstanceMetadata) {
         let fetcher = Fetcher::new(&self.host, self.s3.clone(), metadata);
         let fetched = match engine::kernel::fetch(&self.host, &fetcher) {
-            Ok(None) => return,
+            Ok(None) => return self.learn(metadata),
             Ok(Some(file)) => self.host.apply(&file).map(drop).map_err(|error| {
                 let why = contract::error::chain(&error);
                 Problem::warning(
@@ -138,7 +147,7 @@ impl Session {
             }),
             Err(problem) => Err(problem),
         };
-        self.take(engine::image::load(&self.host));
+        self.take(engine::image::load_for(&self.host, metadata));
         self.problems.extend(fetched.err());
     }
 
@@ -179,11 +188,13 @@ impl Session {
 
     /// Makes configuration, parameters and scripts of what the source gave, and fetches what user
     /// data includes. Nothing of it is run.
-    pub(crate) fn understand(&self, datasource: String, found: Found) -> (Known, Found) {
+    pub(crate) fn understand(&mut self, datasource: String, found: Found) -> (Known, Found) {
+        self.learn(&found.metadata);
         self.make(datasource, found, For::Show)
     }
 
-    /// The same for a boot, which also asks part handlers what they take.
+    /// The same for a boot, which has learnt from the kernel before and also asks part handlers what
+    /// they take.
     pub(crate) fn take_in(&self, datasource: String, found: Found) -> (Known, Found) {
         self.make(datasource, found, For::Boot)
     }
@@ -230,7 +241,7 @@ impl Session {
     }
 
     /// What an earlier run stored about the current instance.
-    pub(crate) fn recall(&self) -> anyhow::Result<Option<Known>> {
+    pub(crate) fn recall(&mut self) -> anyhow::Result<Option<Known>> {
         let Some(id) = Store::current(&self.host) else {
             return Ok(None);
         };
@@ -246,11 +257,12 @@ impl Session {
             warnings: Vec::new(),
             errors: Vec::new(),
         };
+        self.learn(&found.metadata);
         Ok(Some(self.make(datasource, found, For::LaterStage).0))
     }
 
     /// Like [`Self::recall`], when there must be something.
-    pub(crate) fn recall_or_fail(&self) -> anyhow::Result<Known> {
+    pub(crate) fn recall_or_fail(&mut self) -> anyhow::Result<Known> {
         self.recall()?.context(
             "nothing is stored about this instance yet: run `firstlight boot` or `firstlight apply` first",
         )
@@ -334,7 +346,7 @@ impl Known {
 /// The modules that this machine's configuration lets run, in their order, and those that it leaves
 /// out: of what the boot stored about the instance, or else of the image alone.
 pub(crate) fn modules_of(target: &Target) -> anyhow::Result<(Vec<Entry>, Vec<Entry>)> {
-    let session = Session::look(target)?;
+    let mut session = Session::look(target)?;
     let stored = session.recall().ok().flatten();
     let wanted = match stored {
         Some(known) => known.modules,

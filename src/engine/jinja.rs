@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use contract::instance::InstanceMetadata;
 use contract::machine::Probe;
 use contract::params::Params;
+use contract::place::Place;
+use contract::plan::Problem;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Enumerator, Object, Rest, Value as Var};
 use minijinja::{Environment, Error, ErrorKind, State};
@@ -24,6 +26,9 @@ const FUEL: u64 = 2_000_000;
 const MAX_RENDERED: usize = 4 << 20;
 /// What stands where a variable would that there is not.
 const MISSING: &str = "CI_MISSING_JINJA_VAR/";
+
+/// What a template may name.
+pub(crate) type Variables = Map<String, Value>;
 
 /// What a template became.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,28 +57,40 @@ pub(crate) fn body(text: &str) -> Option<&str> {
     (engine == "jinja").then_some(rest)
 }
 
+/// Whether what stands behind the header can be read as a template; nothing is rendered.
+pub(crate) fn check(template: &str) -> Result<(), Fault> {
+    let environment = environment();
+    let read = environment.template_from_str(template);
+    read.map(drop).map_err(|error| fault(&error))
+}
+
+/// That a template of `source` names a variable that there is not.
+pub(crate) fn missing(name: &str, source: &str) -> Problem {
+    let message = format!("the template names `{name}`, which there is not");
+    let hint = "`firstlight query --list` shows what there is; `| default('...')` stands in for it";
+    Problem::warning(Some(Place::whole(source)), message).hint(hint)
+}
+
+fn fault(error: &Error) -> Fault {
+    let line = error.line().and_then(|line| u32::try_from(line).ok());
+    let message = match error.kind() {
+        ErrorKind::OutOfFuel => format!("it takes more than FUEL ({FUEL}) steps"),
+        ErrorKind::WriteFailure => {
+            let most = MAX_RENDERED >> 20;
+            format!("it renders to more than MAX_RENDERED ({most} MiB)")
+        }
+        kind => kind.to_string(),
+    };
+    Fault {
+        line: line.unwrap_or(0),
+        message,
+    }
+}
+
 /// Renders what stands behind the header.
-pub(crate) fn render(template: &str, variables: &Map<String, Value>) -> Result<Rendered, Fault> {
+pub(crate) fn render(template: &str, variables: &Variables) -> Result<Rendered, Fault> {
     let missing: Names = Arc::default();
     let environment = environment();
-    let fault = |error: &Error| {
-        let line = error.line().and_then(|line| u32::try_from(line).ok());
-        let limit = error.kind() == ErrorKind::OutOfFuel;
-        let message = if limit {
-            format!("it takes more than FUEL ({FUEL}) steps")
-        } else if error.kind() == ErrorKind::WriteFailure {
-            format!(
-                "it renders to more than MAX_RENDERED ({} MiB)",
-                MAX_RENDERED >> 20
-            )
-        } else {
-            error.kind().to_string()
-        };
-        Fault {
-            line: line.unwrap_or(0),
-            message,
-        }
-    };
     let template = environment
         .template_from_str(template)
         .map_err(|e| fault(&e))?;
@@ -134,7 +151,7 @@ pub(crate) fn variables(
     metadata: &InstanceMetadata,
     params: &Params,
     probe: Option<&dyn Probe>,
-) -> Map<String, Value> {
+) -> Variables {
     let mut v1: Map<String, Value> = crate::report_file::public(metadata).into_iter().collect();
     v1.insert(
         "cloud_id".to_owned(),

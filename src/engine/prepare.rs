@@ -402,12 +402,9 @@ impl Reader<'_> {
                 return "ignored: it cannot be rendered".to_owned();
             }
         };
-        for missing in &rendered.missing {
-            let message = format!("the template names `{missing}`, which there is not");
-            let problem = Problem::warning(Some(Place::whole(name.as_str())), message);
-            let hint = "`firstlight query --list` shows what there is; `| default('...')` stands in for it";
-            self.out.problems.push(problem.hint(hint));
-        }
+        let missing = rendered.missing.iter();
+        let missing = missing.map(|missing| jinja::missing(missing, &name));
+        self.out.problems.extend(missing);
         match user_data::sniffed(rendered.text.as_bytes()) {
             Some(kind @ (PartKind::CloudConfig | PartKind::Script | PartKind::BootHook)) => {
                 let part = Part {

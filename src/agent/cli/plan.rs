@@ -29,7 +29,7 @@ impl Plan {
         for name in &self.modules {
             super::modules::find(name)?;
         }
-        let session = Session::look(target)?;
+        let mut session = Session::look(target)?;
         let (datasource, found) = session.ask()?;
         let (known, found) = session.understand(datasource, found);
         let mut report = session.report(&known, &session::oddities(&found));

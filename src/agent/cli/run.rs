@@ -30,7 +30,7 @@ impl Run {
         for name in &self.modules {
             super::modules::find(name)?;
         }
-        let session = Session::open(target)?;
+        let mut session = Session::open(target)?;
         let _lock = session.lock()?;
         let mut known = session.recall_or_fail()?;
         known.include(&self.modules);

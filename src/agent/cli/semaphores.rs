@@ -38,7 +38,7 @@ impl Semaphores {
 }
 
 fn list(target: &Target, format: Format) -> anyhow::Result<ExitCode> {
-    let session = Session::look(target)?;
+    let mut session = Session::look(target)?;
     let known = session.recall_or_fail()?;
     let semaphores = session.semaphores(&known)?;
     let records = semaphores
@@ -64,7 +64,7 @@ fn reset(target: &Target, names: &[String], all: bool) -> anyhow::Result<ExitCod
     if names.is_empty() && !all {
         bail!("name what to forget, or say --all; `firstlight semaphores list` shows the names");
     }
-    let session = Session::open(target)?;
+    let mut session = Session::open(target)?;
     let _lock = session.lock()?;
     let known = session.recall_or_fail()?;
     let mut semaphores = session.semaphores(&known)?;

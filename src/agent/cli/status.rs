@@ -48,7 +48,7 @@ const DEGRADED: u8 = 2;
 
 impl Status {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
-        let session = Session::look(target)?;
+        let mut session = Session::look(target)?;
         let off = boot::switched_off(&session.host);
         let mut report = current(&session);
         while self.wait && off.is_none() && !report.as_ref().is_some_and(is_over) {
@@ -67,7 +67,7 @@ impl Status {
             StatusFormat::Text => {
                 table::line(&format!("status: {word}"));
                 if let Some(report) = &report {
-                    details(report, &session);
+                    details(report, &mut session);
                 }
             }
         }
@@ -94,7 +94,7 @@ fn is_over(report: &Report) -> bool {
     last.is_some_and(|stage| stage.finished.is_some())
 }
 
-fn details(report: &Report, session: &Session) {
+fn details(report: &Report, session: &mut Session) {
     let unknown = "unknown";
     table::line(&format!(
         "instance: {}",
@@ -128,7 +128,7 @@ fn details(report: &Report, session: &Session) {
 
 /// What has been begun and has not ended, and how long it has been running: whoever holds the run
 /// lock is at it.
-fn running(session: &Session) -> Vec<String> {
+fn running(session: &mut Session) -> Vec<String> {
     let held = system::RunLock::is_held(&session.host);
     let Some(known) = session.recall().ok().flatten().filter(|_| held) else {
         return Vec::new();

@@ -83,7 +83,7 @@ fn prepared(from: &Offline, target: &Target) -> anyhow::Result<Prepared> {
 }
 
 fn stored(target: &Target) -> anyhow::Result<Prepared> {
-    let session = Session::look(target)?;
+    let mut session = Session::look(target)?;
     let known = if target.seed.is_some() {
         let (datasource, found) = session.ask()?;
         session.understand(datasource, found).0
