@@ -5,11 +5,12 @@
 
 use contract::module::Entry;
 
+mod accounts;
 mod boothook;
 mod cloud_init;
 mod command;
 mod content;
-mod default_user;
+
 mod distribution;
 mod election;
 mod given_keys;

@@ -10,7 +10,7 @@ use contract::schema::{Key, Shape};
 use contract::yaml::Value;
 use serde::Deserialize;
 
-use crate::default_user::{self, SystemInfo};
+use crate::accounts::{Wishes, keys};
 use crate::switch::is_on;
 use crate::{given_keys, host_keys};
 
@@ -37,7 +37,8 @@ const KEYS: &[Key] = &[
         "whether the launch's keys may log in",
     )
     .or("true"),
-    default_user::USERS,
+    keys::USERS,
+    keys::OLD_USER,
     host_keys::DELETE,
     host_keys::GENKEYTYPES,
     given_keys::GIVEN,
@@ -56,6 +57,7 @@ pub(crate) struct Section {
     disable_root_opts: Option<Value>,
     allow_public_ssh_keys: Option<Value>,
     users: Option<Value>,
+    user: Option<Value>,
     ssh_deletekeys: Option<Value>,
     ssh_genkeytypes: Option<Value>,
     ssh_keys: Option<Value>,
@@ -66,7 +68,7 @@ pub(crate) struct Section {
 /// `system_info`; what is wrong with it is told by users_groups.
 #[derive(Debug, Default, Deserialize)]
 struct Image {
-    system_info: Option<SystemInfo>,
+    system_info: Option<Value>,
 }
 
 impl Module for Ssh {
@@ -89,20 +91,24 @@ impl Module for Ssh {
             publish: want.ssh_publish_hostkeys,
         };
         let mut plan = host_keys::plan(&host, ctx);
-        let told = &mut plan.problems;
+        let problems = &mut plan.problems;
         let mut keys = Vec::new();
         let allowed = want.allow_public_ssh_keys.as_ref();
-        if is_on("allow_public_ssh_keys", allowed, told) {
+        if is_on("allow_public_ssh_keys", allowed, problems) {
             keys.extend(ctx.instance.public_keys.iter().cloned());
         }
-        keys.extend(authorized_keys(want.ssh_authorized_keys.as_ref(), told));
-        let disable_root = is_on("disable_root", want.disable_root.as_ref(), told);
+        keys.extend(authorized_keys(want.ssh_authorized_keys.as_ref(), problems));
+        let disable_root = is_on("disable_root", want.disable_root.as_ref(), problems);
         if keys.is_empty() {
             return plan;
         }
         let image: Image = ctx.config.section(&["system_info"]).unwrap_or_default();
-        let user = default_user::name(image.system_info.as_ref(), ctx.probe);
-        let user = user.filter(|_| has_default(want.users.as_ref()));
+        let wishes = Wishes {
+            users: want.users.as_ref(),
+            user: want.user.as_ref(),
+            system_info: image.system_info.as_ref(),
+        };
+        let user = wishes.accounts(ctx.probe).default;
         if let Some(user) = &user {
             plan.push(authorize(user, &keys, None));
         }
@@ -112,10 +118,7 @@ impl Module for Ssh {
         let name = user.as_ref().map_or("NONE", UserName::as_str);
         let options = disable_root.then(|| {
             let given = want.disable_root_opts.and_then(|value| value.to_text());
-            let options = given.unwrap_or_else(default_options);
-            options
-                .replace("$USER", name)
-                .replace("$DISABLE_USER", "root")
+            told(&given.unwrap_or_else(default_options), name, "root")
         });
         plan.push(authorize(&root, &keys, options));
         plan
@@ -146,15 +149,6 @@ fn authorized_keys(given: Option<&Value>, told: &mut Vec<Problem>) -> Vec<Author
     keys
 }
 
-fn has_default(users: Option<&Value>) -> bool {
-    let Some(users) = users else { return true };
-    let is_default = |entry: &Value| entry.as_str() == Some("default");
-    is_default(users)
-        || users
-            .as_list()
-            .is_some_and(|list| list.iter().any(is_default))
-}
-
 fn authorize(user: &UserName, keys: &[AuthorizedKey], options: Option<String>) -> Step {
     let spec = AuthorizedKeysSpec {
         user: user.clone(),
@@ -164,7 +158,18 @@ fn authorize(user: &UserName, keys: &[AuthorizedKey], options: Option<String>) -
     Step::new(user.as_str(), [Effect::AuthorizedKeys(spec)])
 }
 
-/// A login as root is told whom to log in as, and ended.
+/// The options of a key with which a login as `user` is only told to log in as `default`.
+pub(crate) fn redirect(default: &str, user: &str) -> String {
+    told(&default_options(), default, user)
+}
+
+fn told(options: &str, default: &str, user: &str) -> String {
+    options
+        .replace("$USER", default)
+        .replace("$DISABLE_USER", user)
+}
+
+/// Such a login is told whom to log in as, and ended.
 fn default_options() -> String {
     let told =
         "echo 'Please login as the user \\\"$USER\\\" rather than the user \\\"$DISABLE_USER\\\".'";

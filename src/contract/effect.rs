@@ -9,66 +9,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use crate::account::{Password, PasswordSpec, UserSpec};
+pub use crate::block::BlockSpec;
 pub use crate::content::{MirrorSpec, Origin, Switch};
 pub use crate::file::{Content, FileSpec, Mode, Owner, Target};
 use crate::name::{AuthorizedKey, Hostname, UserName};
 use crate::secret::Secret;
 pub use crate::tool::ToolSpec;
 pub use crate::write::{Append, Keeper, Source, WriteSpec};
-
-/// A group, made by the system's own groupadd(8) if it is absent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupSpec {
-    /// Its name.
-    pub name: UserName,
-    /// A group id below 1000 (login.defs(5), SYS_GID_MAX).
-    pub system: bool,
-}
-
-/// A user account, made by the system's own useradd(8) if it is absent. An account that is there
-/// keeps its shell, home and groups. Source: cloud-init, `cloudinit/distros/__init__.py`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserSpec {
-    /// The login name.
-    pub name: UserName,
-    /// The comment field.
-    pub gecos: Option<String>,
-    /// Instead of a group of the user's own name.
-    pub primary_group: Option<UserName>,
-    /// Supplementary groups.
-    pub groups: Vec<UserName>,
-    /// Instead of /home/NAME.
-    pub homedir: Option<PathBuf>,
-    /// The login shell.
-    pub shell: Option<PathBuf>,
-    /// A fixed user id.
-    pub uid: Option<u32>,
-    /// A system account, without a home of its own.
-    pub system: bool,
-    /// Whether to make the home directory.
-    pub create_home: bool,
-    /// Whether the password is locked.
-    pub lock_passwd: bool,
-}
-
-impl UserSpec {
-    /// An ordinary account with a home, a group of its own and no password.
-    #[must_use]
-    pub const fn new(name: UserName) -> Self {
-        Self {
-            name,
-            gecos: None,
-            primary_group: None,
-            groups: Vec::new(),
-            homedir: None,
-            shell: None,
-            uid: None,
-            system: false,
-            create_home: true,
-            lock_passwd: true,
-        }
-    }
-}
 
 /// Keys that a user's authorized_keys file shall hold, beside those that are in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,10 +114,21 @@ pub enum Effect {
     },
     /// The running kernel's host name (sethostname(2)).
     Hostname(Hostname),
-    /// See [`GroupSpec`].
-    Group(GroupSpec),
+    /// A group, made by the system's own groupadd(8) if it is absent.
+    Group(UserName),
     /// See [`UserSpec`].
-    User(UserSpec),
+    User(Box<UserSpec>),
+    /// A user who is there in a group that is there, beside those that the user is in already.
+    Member {
+        /// Who.
+        user: UserName,
+        /// In which group.
+        group: UserName,
+    },
+    /// See [`PasswordSpec`].
+    Password(PasswordSpec),
+    /// See [`BlockSpec`].
+    Block(Box<BlockSpec>),
     /// See [`AuthorizedKeysSpec`].
     AuthorizedKeys(AuthorizedKeysSpec),
     /// See [`MirrorSpec`].
@@ -215,6 +174,18 @@ impl Effect {
         })
     }
 
+    /// A user account.
+    #[must_use]
+    pub fn user(spec: UserSpec) -> Self {
+        Self::User(Box::new(spec))
+    }
+
+    /// What somebody's password shall be.
+    #[must_use]
+    pub const fn password(user: UserName, state: Password) -> Self {
+        Self::Password(PasswordSpec { user, state })
+    }
+
     /// What a tool of the system brings about.
     #[must_use]
     pub fn tool(spec: ToolSpec) -> Self {
@@ -248,6 +219,7 @@ impl Effect {
             } => Some(path),
             Self::Mirror(mirror) => Some(&mirror.dest),
             Self::Write(file) => Some(&file.path),
+            Self::Block(block) => Some(&block.at),
             _ => None,
         }
     }
@@ -269,8 +241,11 @@ impl fmt::Display for Effect {
             Self::Link { at, to } => write!(f, "link {at} -> {}", to.display()),
             Self::Absent { at } => write!(f, "no file {at}"),
             Self::Hostname(name) => write!(f, "host name {name}"),
-            Self::Group(group) => write!(f, "group {}", group.name),
+            Self::Group(name) => write!(f, "group {name}"),
             Self::User(user) => write!(f, "user {}", user.name),
+            Self::Member { user, group } => write!(f, "user {user} in group {group}"),
+            Self::Password(spec) => write!(f, "{} of {}", spec.state.name(), spec.user),
+            Self::Block(block) => write!(f, "{} in {}", block.what, block.at.display()),
             Self::AuthorizedKeys(spec) => match spec.keys.len() {
                 1 => write!(f, "1 authorized key of {}", spec.user),
                 n => write!(f, "{n} authorized keys of {}", spec.user),
@@ -304,6 +279,10 @@ mod tests {
                 env: vec![("TOKEN".into(), "hunter2".into())],
                 timeout: None,
             }),
+            Effect::password(
+                "web".parse().unwrap(),
+                Password::Plain(Secret::new("hunter2".into())),
+            ),
             Effect::tool(
                 ToolSpec::new("password of web", ["chpasswd"])
                     .stdin(Secret::new(b"web:hunter2".to_vec())),

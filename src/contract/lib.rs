@@ -4,7 +4,9 @@
 //! becomes a [`config`] whose every value knows its [`place`]; a [`module`] turns both into a
 //! [`plan`] of [`effect`]s; a [`machine`] performs them; a [`report`] tells what happened.
 
+pub mod account;
 pub mod base64;
+pub mod block;
 pub mod config;
 pub mod content;
 pub mod datasource;

@@ -1,31 +1,30 @@
 //! Groups and users, made by the system's own tools.
 //! Source: cloud-init, `cloudinit/distros/__init__.py`.
 
-use contract::effect::{GroupSpec, UserSpec};
+use contract::effect::UserSpec;
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
+use contract::name::UserName;
 
-use crate::files::lookup;
+use crate::files::{lookup, no_such};
 use crate::host::Host;
-use crate::tools::{self, Ran};
+use crate::kit::Kit;
+use crate::tools;
+
+const GROUP: &str = "/etc/group";
 
 /// Makes a group that is absent.
-pub(crate) fn group(host: &Host, spec: &GroupSpec) -> Result<Change, EffectError> {
-    if has_group(host, spec.name.as_str())? {
+pub(crate) fn group(host: &Host, name: &UserName) -> Result<Change, EffectError> {
+    if has_group(host, name.as_str())? {
         return Ok(Change::AlreadySo);
     }
     if !host.privileged {
         return Ok(Change::NotDone(NotDone::NeedsRoot));
     }
-    let mut argv = vec!["groupadd"];
-    if spec.system {
-        argv.push("--system");
-    }
-    argv.push(spec.name.as_str());
-    Ok(change(tools::run(host, &argv)?))
+    tools::run(host, &Kit::of(host).group(name))
 }
 
-/// Makes a user who is absent, and locks the password.
+/// Makes a user who is absent.
 pub(crate) fn user(host: &Host, spec: &UserSpec) -> Result<Change, EffectError> {
     if lookup(host, spec.name.as_str())?.is_some() {
         return Ok(Change::AlreadySo);
@@ -33,67 +32,76 @@ pub(crate) fn user(host: &Host, spec: &UserSpec) -> Result<Change, EffectError> 
     if !host.privileged {
         return Ok(Change::NotDone(NotDone::NeedsRoot));
     }
-    let own_group = has_group(host, spec.name.as_str())?;
-    let argv = useradd(spec, own_group);
-    let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-    let ran = tools::run(host, &argv)?;
-    if spec.lock_passwd && matches!(ran, Ran::Done) {
-        tools::run(host, &["passwd", "-l", spec.name.as_str()])?;
+    let kit = Kit::of(host);
+    if let Some(key) = kit.unsaid(spec) {
+        return Err(EffectError::Refused {
+            path: "/etc/shadow".into(),
+            reason: format!("`{key}` needs useradd, which the package shadow has"),
+        });
     }
-    Ok(change(ran))
+    let has_group = has_group(host, spec.name.as_str())?;
+    let made = tools::run(host, &kit.user(spec, has_group))?;
+    if kit == Kit::Busybox && made.is_change() {
+        for group in &spec.groups {
+            tools::run(host, &kit.member(&spec.name, group))?;
+        }
+    }
+    Ok(made)
 }
 
-fn useradd(spec: &UserSpec, own_group: bool) -> Vec<String> {
-    let mut argv = vec!["useradd".to_owned()];
-    let mut option = |name: &str, value: String| argv.extend([name.to_owned(), value]);
-    if let Some(gecos) = &spec.gecos {
-        option("--comment", gecos.clone());
+/// Adds a user to a group.
+pub(crate) fn member(
+    host: &Host,
+    user: &UserName,
+    group: &UserName,
+) -> Result<Change, EffectError> {
+    if lookup(host, user.as_str())?.is_none() {
+        return without(host, user);
     }
-    if let Some(home) = &spec.homedir {
-        option("--home-dir", home.display().to_string());
+    if is_member(host, user, group)? {
+        return Ok(Change::AlreadySo);
     }
-    // useradd(8) fails when a group of the user's name is there and none is given.
-    let named = own_group.then_some(&spec.name);
-    if let Some(group) = spec.primary_group.as_ref().or(named) {
-        option("--gid", group.to_string());
+    if !host.privileged {
+        return Ok(Change::NotDone(NotDone::NeedsRoot));
     }
-    if !spec.groups.is_empty() {
-        let groups: Vec<&str> = spec
-            .groups
-            .iter()
-            .map(contract::name::UserName::as_str)
-            .collect();
-        option("--groups", groups.join(","));
+    tools::run(host, &Kit::of(host).member(user, group))
+}
+
+/// What becomes of something that is about a user who is not there: no fault where nobody could
+/// have made one.
+pub(crate) fn without(host: &Host, user: &UserName) -> Result<Change, EffectError> {
+    let maker = Kit::of(host).user(&UserSpec::new(user.clone()), false);
+    let maker = maker.first().map_or("", String::as_str);
+    match tools::missing(host, host, maker) {
+        Some(why) => Ok(Change::NotDone(why)),
+        None => Err(no_such("user", user.as_str())),
     }
-    if let Some(shell) = &spec.shell {
-        option("--shell", shell.display().to_string());
-    }
-    if let Some(uid) = spec.uid {
-        option("--uid", uid.to_string());
-    }
-    if spec.system {
-        argv.push("--system".to_owned());
-    }
-    let home = if spec.create_home && !spec.system {
-        "--create-home"
-    } else {
-        "--no-create-home"
-    };
-    argv.extend([home.to_owned(), spec.name.to_string()]);
-    argv
+}
+
+/// Whether a line of /etc/group (group(5)) lists the user.
+pub(crate) fn is_member(
+    probe: &dyn Probe,
+    user: &UserName,
+    group: &UserName,
+) -> Result<bool, EffectError> {
+    let text = probe.read(GROUP.as_ref()).map_err(unreadable)?;
+    let text = text.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&text).lines().any(|line| {
+        let mut fields = line.split(':');
+        fields.next() == Some(group.as_str())
+            && fields
+                .nth(2)
+                .is_some_and(|members| members.split(',').any(|member| member == user.as_str()))
+    }))
 }
 
 fn has_group(host: &Host, name: &str) -> Result<bool, EffectError> {
-    let found = host.group(name).map_err(|source| EffectError::Read {
-        path: "/etc/group".into(),
-        source,
-    })?;
-    Ok(found.is_some())
+    Ok(host.group(name).map_err(unreadable)?.is_some())
 }
 
-fn change(ran: Ran) -> Change {
-    match ran {
-        Ran::Done => Change::MADE,
-        Ran::NotDone(why) => Change::NotDone(why),
+fn unreadable(source: std::io::Error) -> EffectError {
+    EffectError::Read {
+        path: GROUP.into(),
+        source,
     }
 }

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fstat};
 
+use crate::accounts;
 use crate::files::{self, Ids, Spot};
 use crate::host::{Host, kind_of};
 
@@ -23,10 +24,7 @@ const SIZE_LIMIT: i64 = 16 * 1024 * 1024;
 /// Adds the keys to the user's file; a line with the same key is replaced where it stands.
 pub(crate) fn apply(host: &Host, spec: &AuthorizedKeysSpec) -> Result<Change, EffectError> {
     let Some(account) = files::lookup(host, spec.user.as_str())? else {
-        if host.privileged {
-            return Err(files::no_such("user", spec.user.as_str()));
-        }
-        return Ok(Change::NotDone(NotDone::NeedsRoot));
+        return accounts::without(host, &spec.user);
     };
     let own = nix::unistd::geteuid().as_raw() == account.uid;
     if !host.privileged && !own {

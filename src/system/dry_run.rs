@@ -19,6 +19,8 @@ use crate::mirror;
 use crate::tools;
 use crate::written;
 
+mod accounts;
+
 /// Larger content is told by its size alone.
 const DIFF_LIMIT: usize = 64 * 1024;
 
@@ -123,8 +125,7 @@ impl<'a> DryRun<'a> {
 
     fn keys(&self, spec: &contract::effect::AuthorizedKeysSpec) -> io::Result<Change> {
         let Some(user) = self.user(spec.user.as_str())? else {
-            // Nobody plans keys of a user whom nobody makes, unless that needs root.
-            return Ok(Change::NotDone(NotDone::NeedsRoot));
+            return Ok(Change::NotDone(self.nobody()));
         };
         let path = PathBuf::from(user.home).join(authorized_keys::FILE);
         let old = self.read(&path).or_else(unreadable)?;
@@ -191,37 +192,11 @@ impl<'a> DryRun<'a> {
                 }
                 _ => Change::AlreadySo,
             },
-            Effect::Group(spec) => {
-                if self.group(spec.name.as_str())?.is_some() {
-                    return Ok(Change::AlreadySo);
-                }
-                if let Some(why) = tools::missing(self.host, self, "groupadd") {
-                    return Ok(Change::NotDone(why));
-                }
-                self.groups.borrow_mut().push(spec.name.to_string());
-                would(format!("{effect} would be made"))
-            }
-            Effect::User(spec) => {
-                let name = spec.name.to_string();
-                if self.user(&name)?.is_some() {
-                    return Ok(Change::AlreadySo);
-                }
-                if let Some(why) = tools::missing(self.host, self, "useradd") {
-                    return Ok(Change::NotDone(why));
-                }
-                let home = spec.homedir.clone();
-                let home = home.unwrap_or_else(|| PathBuf::from("/home").join(&name));
-                let account = Account {
-                    name: name.clone(),
-                    uid: spec.uid.unwrap_or(u32::MAX),
-                    gid: u32::MAX,
-                    home: home.display().to_string(),
-                    shell: String::new(),
-                };
-                self.users.borrow_mut().insert(name.clone(), account);
-                self.groups.borrow_mut().push(name);
-                would(format!("{effect} would be made"))
-            }
+            Effect::Group(name) => self.make_group(name)?,
+            Effect::User(spec) => self.make_user(spec)?,
+            Effect::Member { user, group } => self.member(user, group)?,
+            Effect::Password(spec) => self.password(spec)?,
+            Effect::Block(spec) => self.block(spec)?,
             Effect::Hostname(name) => {
                 let now = nix::unistd::gethostname().map_err(io::Error::from)?;
                 match (self.host.is_live(), now == name.as_str()) {

@@ -31,6 +31,13 @@ pub(crate) enum Ids {
     NeedsRoot,
 }
 
+impl Ids {
+    /// Whoever this process is, which on a live machine is root.
+    pub(crate) fn own() -> Self {
+        Self::Known(geteuid().as_raw(), getegid().as_raw())
+    }
+}
+
 /// An open directory and a name in it.
 pub(crate) struct Spot {
     pub(crate) dir: OwnedFd,
@@ -197,10 +204,10 @@ pub(crate) fn append(host: &Host, path: &Path, bytes: &[u8], durable: bool) -> i
 
 /// The ids of an owner, from the root's own /etc/passwd and /etc/group.
 pub(crate) fn ids(host: &Host, owner: &Owner) -> Result<Ids, EffectError> {
-    let own = (geteuid().as_raw(), getegid().as_raw());
     let Owner::Named { user, group } = owner else {
-        return Ok(Ids::Known(own.0, own.1));
+        return Ok(Ids::own());
     };
+    let own = (geteuid().as_raw(), getegid().as_raw());
     match named(host, user, group.as_deref()) {
         Ok(ids) if host.privileged || ids == own => Ok(Ids::Known(ids.0, ids.1)),
         // The account may be one that only root could have made a moment ago.

@@ -4,16 +4,19 @@
 
 mod accounts;
 mod authorized_keys;
+mod block;
 mod commands;
 mod console;
 mod dry_run;
 mod files;
 mod host;
+mod kit;
 mod lock;
 mod machine;
 mod mirror;
 mod output;
 mod part_handlers;
+mod passwords;
 mod program;
 mod redirection;
 mod root;

@@ -7,7 +7,10 @@ use contract::error::EffectError;
 use contract::machine::{Change, Machine};
 
 use crate::host::Host;
-use crate::{accounts, authorized_keys, commands, console, files, mirror, running, tools, written};
+use crate::{
+    accounts, authorized_keys, block, commands, console, files, mirror, passwords, running, tools,
+    written,
+};
 
 impl Machine for Host {
     fn apply(&self, effect: &Effect) -> Result<Change, EffectError> {
@@ -18,8 +21,11 @@ impl Machine for Host {
             Effect::Link { at, to } => files::link(self, at, to),
             Effect::Absent { at } => files::absent(self, at),
             Effect::Hostname(name) => running::hostname(self, name),
-            Effect::Group(spec) => accounts::group(self, spec),
+            Effect::Group(name) => accounts::group(self, name),
             Effect::User(spec) => accounts::user(self, spec),
+            Effect::Member { user, group } => accounts::member(self, user, group),
+            Effect::Password(spec) => passwords::apply(self, spec),
+            Effect::Block(spec) => block::apply(self, spec),
             Effect::AuthorizedKeys(spec) => authorized_keys::apply(self, spec),
             Effect::Mirror(spec) => mirror::apply(self, spec),
             Effect::Unit { verb, name } => running::unit(self, *verb, name),

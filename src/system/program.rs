@@ -22,11 +22,12 @@ pub(crate) fn inside(host: &Host, program: &str) -> Command {
 
 /// Why these programs cannot be run below another root than `/`.
 pub(crate) fn elsewhere(host: &Host, probe: &dyn Probe, needed: &[String]) -> Option<NotDone> {
-    let missing = || needed.iter().any(|program| !find(probe, program));
+    let missing = || needed.iter().any(|program| !is_there(probe, program));
     (!host.is_live() && (!host.privileged || missing())).then_some(NotDone::NeedsLiveMachine)
 }
 
-fn find(probe: &dyn Probe, program: &str) -> bool {
+/// Whether a program is where programs are looked for.
+pub(crate) fn is_there(probe: &dyn Probe, program: &str) -> bool {
     let there = |path: &Path| probe.kind(path).is_ok_and(|kind| kind.is_some());
     if program.contains('/') {
         return there(Path::new(program));

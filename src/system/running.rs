@@ -8,7 +8,7 @@ use contract::machine::{Change, NotDone};
 use contract::name::Hostname;
 
 use crate::host::Host;
-use crate::tools::{self, Ran};
+use crate::tools;
 
 /// The running kernel's host name.
 pub(crate) fn hostname(host: &Host, name: &Hostname) -> Result<Change, EffectError> {
@@ -38,8 +38,5 @@ pub(crate) fn unit(host: &Host, verb: UnitVerb, name: &str) -> Result<Change, Ef
         return Ok(Change::NotDone(NotDone::NeedsRoot));
     }
     let argv = ["systemctl", "--no-block", verb.as_str(), "--", name];
-    match tools::run(host, &argv)? {
-        Ran::Done => Ok(Change::MADE),
-        Ran::NotDone(why) => Ok(Change::NotDone(why)),
-    }
+    tools::run(host, &argv)
 }

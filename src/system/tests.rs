@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use contract::effect::{
-    AuthorizedKeysSpec, CommandSpec, Effect, GroupSpec, Mode, Program, ToolSpec, UserSpec,
+    AuthorizedKeysSpec, CommandSpec, Effect, Mode, Program, ToolSpec, UserSpec,
 };
 use contract::error::EffectError;
 use contract::machine::{Change, FileKind, Machine, NotDone, Probe};
+use contract::name::UserName;
 use contract::output::{Output, Stream};
 use contract::secret::Secret;
 
@@ -198,7 +199,7 @@ fn a_tree_without_useradd_gets_no_users() {
     } else {
         NotDone::NeedsRoot
     };
-    let user = Effect::User(UserSpec::new("ada".parse().unwrap()));
+    let user = Effect::user(UserSpec::new("ada".parse().unwrap()));
     assert_eq!(tree.host().apply(&user).unwrap(), Change::NotDone(why));
     let run = Effect::Run(command(Program::Shell("true".into())));
     let text = "hello\n".to_owned();
@@ -267,10 +268,7 @@ fn a_dry_run_changes_nothing_and_sees_what_it_would_have_changed() {
 fn a_dry_run_and_a_real_one_agree_on_what_cannot_be_done_here() {
     let tree = Tree::with_me();
     let host = tree.host();
-    let group = GroupSpec {
-        name: "crew".parse().unwrap(),
-        system: false,
-    };
+    let group: UserName = "crew".parse().unwrap();
     let script = Effect::secret_file(
         "/script",
         Secret::new(b"#!/bin/sh\n".to_vec()),
@@ -278,7 +276,7 @@ fn a_dry_run_and_a_real_one_agree_on_what_cannot_be_done_here() {
     );
     let effects = [
         Effect::Group(group.clone()),
-        Effect::User(UserSpec::new("eve".parse().unwrap())),
+        Effect::user(UserSpec::new("eve".parse().unwrap())),
         Effect::Run(command(Program::Shell("true".into()))),
         Effect::Run(command(Program::Argv(vec!["/bin/true".into()]))),
         script,

@@ -3,18 +3,11 @@
 use contract::effect::ToolSpec;
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
+use contract::secret::Secret;
 
 use crate::commands::{self, Start};
 use crate::host::Host;
 use crate::program::elsewhere;
-
-/// How a tool fared that did not fail.
-pub(crate) enum Ran {
-    /// It ended with exit code 0.
-    Done,
-    /// It could not be run here.
-    NotDone(NotDone),
-}
 
 /// Runs a planned tool, unless that is not needed or not possible here.
 pub(crate) fn apply(host: &Host, spec: &ToolSpec) -> Result<Change, EffectError> {
@@ -69,22 +62,31 @@ pub(crate) fn missing(host: &Host, probe: &dyn Probe, name: &str) -> Option<NotD
 }
 
 /// Runs a tool of the system.
-pub(crate) fn run(host: &Host, argv: &[&str]) -> Result<Ran, EffectError> {
-    let name = argv.first().copied().unwrap_or_default();
-    let argv: Vec<String> = argv.iter().map(ToString::to_string).collect();
-    if let Some(why) = elsewhere(host, host, &[name.to_owned()]) {
-        return Ok(Ran::NotDone(why));
+pub(crate) fn run<S: AsRef<str>>(host: &Host, argv: &[S]) -> Result<Change, EffectError> {
+    feed(host, argv, &Secret::default())
+}
+
+/// Runs a tool of the system with this on its standard input.
+pub(crate) fn feed<S: AsRef<str>>(
+    host: &Host,
+    argv: &[S],
+    stdin: &Secret<Vec<u8>>,
+) -> Result<Change, EffectError> {
+    let argv: Vec<String> = argv.iter().map(|word| word.as_ref().to_owned()).collect();
+    let label = argv.first().map_or("", String::as_str);
+    if let Some(why) = elsewhere(host, host, &[label.to_owned()]) {
+        return Ok(Change::NotDone(why));
     }
     let start = Start {
         argv: &argv,
-        label: name,
+        label,
         env: &[],
-        stdin: &[],
+        stdin: stdin.expose(),
         timeout: Some(ToolSpec::TIMEOUT),
         is_ours: true,
     };
     commands::spawn(host, &start)?;
-    Ok(Ran::Done)
+    Ok(Change::MADE)
 }
 
 fn name(spec: &ToolSpec) -> &str {
