@@ -10,15 +10,17 @@ mod boothook;
 mod cloud_init;
 mod command;
 mod content;
-
+mod disk;
 mod distribution;
 mod election;
 mod given_keys;
+mod growpart;
 mod host_files;
 mod host_keys;
 mod hostname;
 mod hosts;
 mod part_handlers;
+mod resizefs;
 mod script;
 mod scripts;
 mod scripts_by_time;
@@ -39,6 +41,8 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<part_handlers::PartHandlersAlways>(),
     Entry::of::<boothook::BootHook>(),
     Entry::of::<write_files::WriteFiles>(),
+    Entry::of::<growpart::GrowPart>(),
+    Entry::of::<resizefs::ResizeFs>(),
     Entry::of::<hostname::SetHostname>(),
     Entry::of::<hostname::UpdateHostname>(),
     Entry::of::<hosts::UpdateEtcHosts>(),

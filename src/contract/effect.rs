@@ -15,7 +15,7 @@ pub use crate::content::{MirrorSpec, Origin, Switch};
 pub use crate::file::{Content, FileSpec, Mode, Owner, Target};
 use crate::name::{AuthorizedKey, Hostname, UserName};
 use crate::secret::Secret;
-pub use crate::tool::ToolSpec;
+pub use crate::tool::{ToolSpec, Wait};
 pub use crate::write::{Append, Keeper, Source, WriteSpec};
 
 /// Keys that a user's authorized_keys file shall hold, beside those that are in it.

@@ -42,6 +42,17 @@ pub trait Probe {
     /// What the kernel said, and [`io::ErrorKind::FileTooLarge`] over the limit.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
 
+    /// Up to `len` bytes of a device from `offset` on, links followed; `None` if there is none.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    fn read_part(&self, path: &Path, offset: u64, len: usize) -> io::Result<Option<Vec<u8>>> {
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        Ok(self
+            .read(path)?
+            .map(|bytes| bytes.into_iter().skip(from).take(len).collect()))
+    }
+
     /// The names in a directory, sorted; `None` if there is none.
     ///
     /// # Errors
@@ -140,6 +151,8 @@ pub enum Change {
         /// Why: lower case, no full stop. Never secret.
         warning: String,
     },
+    /// A tool was begun that goes on beside what follows: [`Machine::join`] tells its end.
+    Begun,
     /// It was so before.
     AlreadySo,
     /// A dry run: it would be made.
@@ -160,9 +173,18 @@ impl Change {
     pub const fn is_change(&self) -> bool {
         matches!(
             self,
-            Self::Made { .. } | Self::MadeInstead { .. } | Self::WouldMake { .. }
+            Self::Made { .. } | Self::MadeInstead { .. } | Self::Begun | Self::WouldMake { .. }
         )
     }
+}
+
+/// The end of a tool that went on beside others.
+#[derive(Debug)]
+pub struct Joined {
+    /// The effect, in the one line that it is shown as.
+    pub what: String,
+    /// What became of it.
+    pub result: Result<Change, EffectError>,
 }
 
 /// What can be done to a machine: the one door through which it is changed.
@@ -172,6 +194,15 @@ pub trait Machine: Probe {
     /// # Errors
     /// When it could not: nothing is left half-written then.
     fn apply(&self, effect: &Effect) -> Result<Change, EffectError>;
+
+    /// Gives what was written so far its SELinux label, where SELinux is on; to be done before
+    /// others are told of it.
+    fn label(&self) {}
+
+    /// Waits for the tools that were begun and go on, and tells how they ended, in their order.
+    fn join(&self) -> Vec<Joined> {
+        Vec::new()
+    }
 
     /// Makes everything that was done so far outlast a power cut (syncfs(2) of each file system
     /// that was written to since the last call).

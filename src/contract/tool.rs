@@ -28,6 +28,20 @@ pub struct ToolSpec {
     pub is_live_only: bool,
     /// Ends it, with its process group, when it is over.
     pub timeout: Duration,
+    /// How long others wait for it.
+    pub wait: Wait,
+}
+
+/// How long others wait for a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Until it has ended.
+    Here,
+    /// It runs beside what follows, after those like it that were planned before; its stage is over
+    /// when it is.
+    Stage,
+    /// As [`Wait::Stage`], and nobody waits for its end.
+    Never,
 }
 
 impl ToolSpec {
@@ -48,6 +62,7 @@ impl ToolSpec {
             unchanged: &[],
             is_live_only: false,
             timeout: Self::TIMEOUT,
+            wait: Wait::Here,
         }
     }
 

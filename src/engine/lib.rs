@@ -13,6 +13,7 @@ mod merge;
 pub mod module_list;
 mod near;
 pub mod output;
+mod overlap;
 mod part_handlers;
 mod perform;
 mod prepare;

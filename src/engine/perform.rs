@@ -6,6 +6,9 @@ use contract::machine::{Change, Machine};
 use contract::plan::Step;
 use contract::report::{EffectReport, ErrorReport, Outcome, StepReport};
 
+/// The word for a tool that goes on beside what follows it.
+pub(crate) const BEGUN: &str = "begun";
+
 /// What became of a step.
 pub(crate) struct Performed {
     pub(crate) report: StepReport,
@@ -107,6 +110,7 @@ impl Run {
                 self.warnings.push(warning.clone());
                 ("made", vec![warning.clone()])
             }
+            Ok(Change::Begun) => (BEGUN, Vec::new()),
             Ok(Change::AlreadySo) => ("already so", Vec::new()),
             Ok(Change::WouldMake { diff }) => ("would make", diff.clone()),
             Ok(Change::NotDone(why)) => (why.why(), Vec::new()),

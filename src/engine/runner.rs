@@ -10,6 +10,7 @@ use contract::plan::{Plan, Problem, Severity, Step};
 use contract::report::{ModuleReport, Outcome, ProblemReport, StageReport, StepReport};
 use contract::yaml;
 
+use crate::overlap;
 use crate::perform::{self, Performed};
 use crate::semaphore::{Record, Semaphores, Verdict, now, verdict};
 use crate::settings::OnChange;
@@ -55,7 +56,9 @@ impl Runner<'_> {
                 modules.push(report);
             }
         }
+        self.machine.label();
         (self.over)();
+        self.join(&mut modules, entries, &mut deferred);
         self.write(deferred);
         StageReport {
             stage,
@@ -68,10 +71,26 @@ impl Runner<'_> {
     /// Runs one module, whether one of its keys is given or not.
     pub fn module(&mut self, entry: &Entry) -> ModuleReport {
         let mut deferred = Deferred::new();
-        let report = self.perform(entry, &mut deferred);
+        let mut report = self.perform(entry, &mut deferred);
+        self.machine.label();
+        let own = (
+            std::slice::from_mut(&mut report),
+            std::slice::from_ref(entry),
+        );
+        self.join(own.0, own.1, &mut deferred);
         (self.observer)(&report);
         self.write(deferred);
         report
+    }
+
+    /// Waits for what the modules began beside each other.
+    fn join(&self, modules: &mut [ModuleReport], entries: &[Entry], deferred: &mut Deferred) {
+        for name in overlap::close(modules, self.machine.join()) {
+            let entry = entries.iter().find(|entry| entry.facts.name == name);
+            if let Some(entry) = entry {
+                deferred.push((entry.frequency, name, Record::Failed { at: now() }));
+            }
+        }
     }
 
     fn perform(&mut self, entry: &Entry, deferred: &mut Deferred) -> ModuleReport {

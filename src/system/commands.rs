@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::host::Host;
-use crate::output;
+use crate::output::{self, Streams};
 use crate::program::{PATH, SHELL, elsewhere, inside};
 
 /// As much of a script's first line as the kernel looks at (execve(2)).
@@ -39,6 +39,7 @@ pub(crate) fn run(host: &Host, spec: &CommandSpec) -> Result<Change, EffectError
         stdin: &[],
         timeout,
         is_ours: false,
+        is_beside: false,
     };
     let took = spawn(host, &start)?;
     Ok(Change::Made {
@@ -83,13 +84,30 @@ pub(crate) struct Start<'a> {
     pub(crate) timeout: Option<Duration>,
     /// Whether it is a tool of the system: its last words say what is wrong, and are no secret.
     pub(crate) is_ours: bool,
+    /// Whether others run while it does.
+    pub(crate) is_beside: bool,
+}
+
+/// A program that was started.
+pub(crate) struct Started {
+    child: Child,
+    label: String,
+    timeout: Option<Duration>,
+    is_ours: bool,
+    begun: Instant,
+    streams: Streams,
+    is_live: bool,
 }
 
 /// Starts a program and waits for its end; how long that took.
 pub(crate) fn spawn(host: &Host, start: &Start<'_>) -> Result<Duration, EffectError> {
-    let label = start.label;
+    begin(host, start)?.end()
+}
+
+/// Starts a program.
+pub(crate) fn begin(host: &Host, start: &Start<'_>) -> Result<Started, EffectError> {
     let failed = |source: io::Error| EffectError::Start {
-        program: label.to_owned(),
+        program: start.label.to_owned(),
         source,
     };
     let mut command = prepared(host, start.argv).map_err(failed)?;
@@ -99,19 +117,50 @@ pub(crate) fn spawn(host: &Host, start: &Start<'_>) -> Result<Duration, EffectEr
     } else {
         Stdio::piped()
     });
-    let mut streams = output::streams(host);
+    let streams = if start.is_beside {
+        output::streams_aside(host)
+    } else {
+        output::streams(host)
+    };
     command.stdout(streams.out()).stderr(streams.err());
     let begun = Instant::now();
     let mut child = command.spawn().map_err(failed)?;
     feed(&mut child, start.stdin).map_err(failed)?;
-    let status = wait(&mut child, start.timeout).map_err(failed)?;
-    let took = begun.elapsed();
-    if host.is_live() {
-        streams.echo();
+    Ok(Started {
+        child,
+        label: start.label.to_owned(),
+        timeout: start.timeout,
+        is_ours: start.is_ours,
+        begun,
+        streams,
+        is_live: host.is_live(),
+    })
+}
+
+impl Started {
+    /// Whether it goes on.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
-    let words = || start.is_ours.then(|| streams.last_line()).flatten();
-    ended(host, label, status, start.timeout, words)?;
-    Ok(took)
+
+    /// Waits for its end; how long it took.
+    pub(crate) fn end(mut self) -> Result<Duration, EffectError> {
+        let left = self
+            .timeout
+            .map(|timeout| timeout.saturating_sub(self.begun.elapsed()));
+        let status = wait(&mut self.child, left).map_err(|source| EffectError::Start {
+            program: self.label.clone(),
+            source,
+        })?;
+        let took = self.begun.elapsed();
+        self.streams.gather();
+        if self.is_live {
+            self.streams.echo();
+        }
+        let words = || self.is_ours.then(|| self.streams.last_line()).flatten();
+        ended(self.is_live, &self.label, status, self.timeout, words)?;
+        Ok(took)
+    }
 }
 
 /// A program with the environment that every child gets.
@@ -149,7 +198,7 @@ pub(crate) fn converse(
     if host.is_live() {
         streams.echo();
     }
-    ended(host, label, status, Some(timeout), || None)
+    ended(host.is_live(), label, status, Some(timeout), || None)
 }
 
 /// What a child does not want to read is not forced on it.
@@ -208,7 +257,7 @@ fn wait(child: &mut Child, timeout: Option<Duration>) -> io::Result<Option<ExitS
 }
 
 fn ended(
-    host: &Host,
+    is_live: bool,
     label: &str,
     status: Option<ExitStatus>,
     timeout: Option<Duration>,
@@ -227,7 +276,7 @@ fn ended(
     if status.success() {
         return Ok(());
     }
-    if status.signal() == Some(nix::libc::SIGTERM) && shutting_down(host) {
+    if status.signal() == Some(nix::libc::SIGTERM) && is_live && shutting_down() {
         return Err(EffectError::EndedByShutdown { program });
     }
     let ended = match (status.code(), status.signal()) {
@@ -247,11 +296,11 @@ fn ended(
     })
 }
 
-fn shutting_down(host: &Host) -> bool {
+fn shutting_down() -> bool {
     let asked = || {
         let mut systemctl = Command::new("systemctl");
         systemctl.arg("is-system-running").stdin(Stdio::null());
         systemctl.output()
     };
-    host.is_live() && asked().is_ok_and(|out| out.stdout.starts_with(b"stopping"))
+    asked().is_ok_and(|out| out.stdout.starts_with(b"stopping"))
 }

@@ -16,6 +16,7 @@ use crate::commands;
 use crate::console;
 use crate::host::Host;
 use crate::mirror;
+use crate::running;
 use crate::tools;
 use crate::written;
 
@@ -206,7 +207,7 @@ impl<'a> DryRun<'a> {
                     (true, false) => would(format!("{} -> {name}", now.display())),
                 }
             }
-            Effect::Unit { .. } if !self.host.is_live() => {
+            Effect::Unit { .. } if !running::is_booted(self.host) => {
                 Change::NotDone(NotDone::NeedsLiveMachine)
             }
             Effect::Unit { .. } if !self.host.privileged => Change::NotDone(NotDone::NeedsRoot),
@@ -232,6 +233,11 @@ impl Probe for DryRun<'_> {
             Some(Entry::Directory) => Err(io::ErrorKind::IsADirectory.into()),
             None => self.host.read(path),
         }
+    }
+
+    /// Of devices, which no effect writes.
+    fn read_part(&self, path: &Path, offset: u64, len: usize) -> io::Result<Option<Vec<u8>>> {
+        self.host.read_part(path, offset, len)
     }
 
     fn list(&self, path: &Path) -> io::Result<Option<Vec<String>>> {

@@ -1,11 +1,11 @@
 //! A machine below a root, and what can be seen of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use contract::machine::{FileKind, Probe};
@@ -16,6 +16,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::unistd::{geteuid, syncfs};
 
+use crate::lane::Lane;
 use crate::redirection::Redirection;
 use crate::root::{Root, stat};
 
@@ -29,6 +30,11 @@ pub struct Host {
     pub(crate) s3: S3,
     pub(crate) code_timeout: Option<Duration>,
     output: Mutex<Redirection>,
+    pub(crate) lane: Mutex<Lane>,
+    /// Written since SELinux labels were last restored.
+    pub(crate) unlabelled: Mutex<BTreeSet<PathBuf>>,
+    /// Whether SELinux is on, once that was looked at.
+    pub(crate) selinux: OnceLock<bool>,
     /// One open directory for each file system that was written to, by device number.
     touched: Mutex<BTreeMap<u64, OwnedFd>>,
 }
@@ -45,6 +51,9 @@ impl Host {
             s3: S3::new(None),
             code_timeout: None,
             output: Mutex::default(),
+            lane: Mutex::default(),
+            unlabelled: Mutex::default(),
+            selinux: OnceLock::new(),
             touched: Mutex::default(),
         })
     }
@@ -141,6 +150,19 @@ impl Host {
 impl Probe for Host {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         absent(self.read_up_to(path, READ_LIMIT))
+    }
+
+    fn read_part(&self, path: &Path, offset: u64, len: usize) -> io::Result<Option<Vec<u8>>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
+        let Some(fd) = absent(self.root.open(path, flags, 0))? else {
+            return Ok(None);
+        };
+        let mut file = File::from(fd);
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(u64::try_from(len).unwrap_or(READ_LIMIT))
+            .read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
     }
 
     fn list(&self, path: &Path) -> io::Result<Option<Vec<String>>> {

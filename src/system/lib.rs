@@ -4,6 +4,7 @@
 
 mod accounts;
 mod authorized_keys;
+mod beside;
 mod block;
 mod commands;
 mod console;
@@ -11,6 +12,8 @@ mod dry_run;
 mod files;
 mod host;
 mod kit;
+mod labels;
+mod lane;
 mod lock;
 mod machine;
 mod mirror;

@@ -4,16 +4,53 @@ use std::path::Path;
 
 use contract::effect::Effect;
 use contract::error::EffectError;
-use contract::machine::{Change, Machine};
+use contract::machine::{Change, Joined, Machine};
 
 use crate::host::Host;
 use crate::{
-    accounts, authorized_keys, block, commands, console, files, mirror, passwords, running, tools,
-    written,
+    accounts, authorized_keys, beside, block, commands, console, files, labels, mirror, passwords,
+    running, written,
 };
 
 impl Machine for Host {
     fn apply(&self, effect: &Effect) -> Result<Change, EffectError> {
+        beside::advance(self);
+        if matches!(effect, Effect::Run(_) | Effect::Unit { .. }) {
+            labels::restore(self);
+        }
+        let top = labels::top(self, effect);
+        let change = self.perform(effect)?;
+        if let (Some(top), Change::Made { .. } | Change::MadeInstead { .. }) = (top, &change) {
+            labels::note(self, top);
+        }
+        Ok(change)
+    }
+
+    fn label(&self) {
+        labels::restore(self);
+    }
+
+    fn join(&self) -> Vec<Joined> {
+        beside::join(self)
+    }
+
+    fn settle(&self) -> Result<(), EffectError> {
+        self.sync().map_err(|source| EffectError::System {
+            what: "write everything to disk",
+            source,
+        })
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<(), EffectError> {
+        files::append(self, path, bytes, durable).map_err(|source| EffectError::Write {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}
+
+impl Host {
+    fn perform(&self, effect: &Effect) -> Result<Change, EffectError> {
         match effect {
             Effect::File(spec) => files::file(self, spec),
             Effect::Write(spec) => written::apply(self, spec),
@@ -30,22 +67,8 @@ impl Machine for Host {
             Effect::Mirror(spec) => mirror::apply(self, spec),
             Effect::Unit { verb, name } => running::unit(self, *verb, name),
             Effect::Console { text } => Ok(console::write(self, text)),
-            Effect::Tool(spec) => tools::apply(self, spec),
+            Effect::Tool(spec) => beside::apply(self, spec),
             Effect::Run(spec) => commands::run(self, spec),
         }
-    }
-
-    fn settle(&self) -> Result<(), EffectError> {
-        self.sync().map_err(|source| EffectError::System {
-            what: "write everything to disk",
-            source,
-        })
-    }
-
-    fn append(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<(), EffectError> {
-        files::append(self, path, bytes, durable).map_err(|source| EffectError::Write {
-            path: path.to_owned(),
-            source,
-        })
     }
 }

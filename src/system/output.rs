@@ -12,6 +12,7 @@ use std::process::Stdio;
 use contract::machine::Probe;
 use contract::output::Stream;
 use nix::fcntl::OFlag;
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{Gid, fchown};
 
@@ -32,6 +33,8 @@ pub(crate) struct Streams {
     before: Option<u64>,
     out: Option<OwnedFd>,
     err: Option<OwnedFd>,
+    /// Where it belongs, if `log` is the child's own until its end.
+    whole: Option<File>,
 }
 
 /// The streams for the next child. What cannot be opened is told, and the log takes its place.
@@ -59,6 +62,19 @@ pub(crate) fn streams(host: &Host) -> Streams {
         out: given(out),
         err: given(err),
         log,
+        whole: None,
+    }
+}
+
+/// Streams for a child that runs beside others: its output comes into the log in one piece.
+pub(crate) fn streams_aside(host: &Host) -> Streams {
+    let own = memfd_create("output", MFdFlags::MFD_CLOEXEC).map(File::from);
+    Streams {
+        before: Some(0),
+        out: None,
+        err: None,
+        log: own.ok(),
+        whole: log(host).ok(),
     }
 }
 
@@ -91,6 +107,14 @@ impl Streams {
             .map(str::trim)
             .find(|line| !line.is_empty());
         line.map(|line| line.chars().filter(|c| !c.is_control()).collect())
+    }
+
+    /// Puts what a child wrote aside into the log.
+    pub(crate) fn gather(&mut self) {
+        if let (Some(own), Some(whole)) = (&mut self.log, &mut self.whole) {
+            // What a full disk does not hold is lost, and no fault of the child.
+            let _ = own.rewind().and_then(|()| io::copy(own, whole));
+        }
     }
 
     /// Passes on to our own output what the child wrote to the log.

@@ -1,10 +1,11 @@
 //! What only a running machine has: a host name in the kernel, and systemd.
 
 use std::io;
+use std::path::Path;
 
 use contract::effect::UnitVerb;
 use contract::error::EffectError;
-use contract::machine::{Change, NotDone};
+use contract::machine::{Change, NotDone, Probe};
 use contract::name::Hostname;
 
 use crate::host::Host;
@@ -31,7 +32,7 @@ pub(crate) fn hostname(host: &Host, name: &Hostname) -> Result<Change, EffectErr
 
 /// A job for systemd, which is not waited for: before the boot is done that could wait for us.
 pub(crate) fn unit(host: &Host, verb: UnitVerb, name: &str) -> Result<Change, EffectError> {
-    if !host.is_live() {
+    if !is_booted(host) {
         return Ok(Change::NotDone(NotDone::NeedsLiveMachine));
     }
     if !host.privileged {
@@ -39,4 +40,10 @@ pub(crate) fn unit(host: &Host, verb: UnitVerb, name: &str) -> Result<Change, Ef
     }
     let argv = ["systemctl", "--no-block", verb.as_str(), "--", name];
     tools::run(host, &argv)
+}
+
+/// Whether systemd is the one that runs this machine (sd_booted(3)).
+pub(crate) fn is_booted(host: &Host) -> bool {
+    let is_there = |path: &str| host.kind(Path::new(path)).is_ok_and(|kind| kind.is_some());
+    host.is_live() && is_there("/run/systemd/system")
 }

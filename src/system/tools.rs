@@ -1,11 +1,13 @@
 //! Tools of the system, which are run again without harm.
 
-use contract::effect::ToolSpec;
+use std::time::Duration;
+
+use contract::effect::{ToolSpec, Wait};
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
 use contract::secret::Secret;
 
-use crate::commands::{self, Start};
+use crate::commands::{self, Start, Started};
 use crate::host::Host;
 use crate::program::elsewhere;
 
@@ -14,6 +16,11 @@ pub(crate) fn apply(host: &Host, spec: &ToolSpec) -> Result<Change, EffectError>
     if let Some(change) = left(host, host, spec)? {
         return Ok(change);
     }
+    ended(spec, begin(host, spec)?.end())
+}
+
+/// Starts a planned tool.
+pub(crate) fn begin(host: &Host, spec: &ToolSpec) -> Result<Started, EffectError> {
     let start = Start {
         argv: &spec.argv,
         label: name(spec),
@@ -21,8 +28,17 @@ pub(crate) fn apply(host: &Host, spec: &ToolSpec) -> Result<Change, EffectError>
         stdin: spec.stdin.expose(),
         timeout: Some(spec.timeout),
         is_ours: true,
+        is_beside: spec.wait != Wait::Here,
     };
-    match commands::spawn(host, &start) {
+    commands::begin(host, &start)
+}
+
+/// What became of a planned tool.
+pub(crate) fn ended(
+    spec: &ToolSpec,
+    end: Result<Duration, EffectError>,
+) -> Result<Change, EffectError> {
+    match end {
         Ok(_) => Ok(Change::MADE),
         Err(EffectError::Command {
             code: Some(code), ..
@@ -84,6 +100,7 @@ pub(crate) fn feed<S: AsRef<str>>(
         stdin: stdin.expose(),
         timeout: Some(ToolSpec::TIMEOUT),
         is_ours: true,
+        is_beside: false,
     };
     commands::spawn(host, &start)?;
     Ok(Change::MADE)

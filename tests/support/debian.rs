@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// Names the script that makes such a root; `tests/run` sets it for root.
 pub(crate) const SCRIPT: &str = "FIRSTLIGHT_DEBIAN_ROOT";
@@ -94,6 +94,24 @@ impl Debian {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// The binary in this root as on a running machine: `/` is its root, and the host's name, network
+    /// and mounts are not this machine's.
+    pub(crate) fn live(&self, args: &[&str]) -> Said {
+        let binary = self.path("usr/bin/firstlight");
+        if !binary.exists() {
+            fs::copy(env!("CARGO_BIN_EXE_firstlight"), &binary).unwrap();
+        }
+        let output = Command::new("unshare")
+            .args(["--uts", "--net", "--mount", "chroot"])
+            .arg(&self.root)
+            .arg("/usr/bin/firstlight")
+            .args(args)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        said(&output)
+    }
+
     /// The binary on this root.
     pub(crate) fn run(&self, args: &[&str]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_firstlight"));
@@ -103,12 +121,7 @@ impl Debian {
             .args(args)
             .output()
             .unwrap();
-        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.push_str(&String::from_utf8_lossy(&output.stderr));
-        Said {
-            code: output.status.code().unwrap_or(-1),
-            text,
-        }
+        said(&output)
     }
 
     /// The binary on this root, with a seed of this user data and metadata.
@@ -128,6 +141,15 @@ impl Debian {
         assert_eq!(said.code, 0, "{said:?}");
         let status = self.run(&["status"]);
         assert_eq!(status.code, 0, "{status:?}");
+    }
+}
+
+fn said(output: &Output) -> Said {
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        text,
     }
 }
 
