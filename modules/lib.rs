@@ -24,6 +24,7 @@ mod resizefs;
 mod script;
 mod scripts;
 mod scripts_by_time;
+mod set_passwords;
 mod ssh_keys;
 mod sshd_config;
 mod switch;
@@ -48,6 +49,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<hosts::UpdateEtcHosts>(),
     Entry::of::<users::UsersGroups>(),
     Entry::of::<ssh_keys::Ssh>(),
+    Entry::of::<set_passwords::SetPasswords>(),
     Entry::of::<election::Election>(),
     // config
     Entry::of::<host_keys::SshRsa>(),

@@ -1,29 +1,20 @@
-//! What is added to sshd's configuration.
+//! sshd's configuration (sshd_config(5)), changed as cloud-init changes it.
 //!
-//! Source: cloud-init, `cloudinit/ssh_util.py` (`append_ssh_config`).
+//! Source: cloud-init, `cloudinit/ssh_util.py` (`update_ssh_config`, `append_ssh_config`).
 
 use std::path::Path;
 
-use contract::effect::{Content, Effect, FileSpec, Mode, Owner};
+use contract::effect::{BlockSpec, Effect, Mode, Text};
 use contract::machine::Probe;
 
-/// sshd's configuration.
 const MAIN: &str = "/etc/ssh/sshd_config";
-/// Where its own file includes others.
-const INCLUDES: &str = "Include /etc/ssh/sshd_config.d/*.conf";
-/// What is added there.
-const OURS: &str = "/etc/ssh/sshd_config.d/50-cloud-init.conf";
+/// Read by sshd where the main file says so, as the packages of most distributions do.
+const DROP_IN: &str = "/etc/ssh/sshd_config.d/50-cloud-init.conf";
 
 /// sshd's configuration with these lines in it.
 pub(crate) fn with(lines: &str, probe: &dyn Probe) -> Effect {
-    let read = |path: &str| {
-        let bytes = probe.read(Path::new(path)).ok().flatten();
-        String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
-    };
-    let main = read(MAIN);
-    let includes = main.lines().any(|line| line.starts_with(INCLUDES));
-    let path = if includes { OURS } else { MAIN };
-    let mut text = if includes { read(OURS) } else { main };
+    let file = File::read(probe).unwrap_or_default();
+    let mut text = file.text.clone();
     for line in lines.lines() {
         if text.lines().any(|own| own == line) {
             continue;
@@ -34,10 +25,108 @@ pub(crate) fn with(lines: &str, probe: &dyn Probe) -> Effect {
         text.push_str(line);
         text.push('\n');
     }
-    Effect::File(FileSpec {
-        at: path.into(),
-        content: Content::Plain(text.into_bytes()),
-        mode: Mode::PRIVATE,
-        owner: Owner::Root,
-    })
+    file.effect("lines", text)
+}
+
+/// sshd's configuration with this option set so; `None` if it is, or cannot be seen.
+pub(crate) fn set(option: &str, value: &str, probe: &dyn Probe) -> Option<Effect> {
+    let file = File::read(probe)?;
+    let text = changed(&file.text, option, value)?;
+    Some(file.effect(&format!("{option} {value}"), text))
+}
+
+/// The file that is changed.
+#[derive(Default)]
+struct File {
+    is_drop_in: bool,
+    text: String,
+}
+
+impl File {
+    fn read(probe: &dyn Probe) -> Option<Self> {
+        let read = |path: &str| {
+            let bytes = probe.read(Path::new(path)).ok()?.unwrap_or_default();
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let main = read(MAIN)?;
+        let is_drop_in = main.lines().any(includes);
+        let text = if is_drop_in { read(DROP_IN)? } else { main };
+        Some(Self { is_drop_in, text })
+    }
+
+    fn effect(&self, what: &str, text: String) -> Effect {
+        Effect::Block(Box::new(BlockSpec {
+            what: what.to_owned(),
+            at: if self.is_drop_in { DROP_IN } else { MAIN }.into(),
+            text: Text::All(text),
+            mode: if self.is_drop_in {
+                Mode::PRIVATE
+            } else {
+                Mode::PUBLIC
+            },
+            check: None,
+        }))
+    }
+}
+
+/// Only in this spelling, and at the beginning of its line.
+fn includes(line: &str) -> bool {
+    line.starts_with("Include /etc/ssh/sshd_config.d/*.conf")
+}
+
+/// The file's lines with the option at each place where it stands, or else at the end; `None` if
+/// that is what they are.
+///
+/// As with cloud-init, other lines lose the white space around them, and those that are neither a
+/// comment nor an option with its value are dropped.
+fn changed(old: &str, option: &str, value: &str) -> Option<String> {
+    let (mut found, mut differs) = (false, false);
+    let mut lines: Vec<String> = Vec::new();
+    for line in old.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with('#') {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let pair = line
+            .split_once(char::is_whitespace)
+            .or_else(|| line.split_once('='));
+        let Some((key, now)) = pair.map(|(key, now)| (key, now.trim_start())) else {
+            continue;
+        };
+        let is_it = key.eq_ignore_ascii_case(option);
+        found |= is_it;
+        differs |= is_it && now != value;
+        lines.push(format!("{key} {}", if is_it { value } else { now }));
+    }
+    if found && !differs {
+        return None;
+    }
+    if !found {
+        lines.push(format!("{option} {value}"));
+    }
+    Some(lines.join("\n") + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_changed_where_it_stands_or_added_at_the_end() {
+        #[rustfmt::skip]
+        let table = [
+            ("",                                       Some("PasswordAuthentication yes\n")),
+            ("# PasswordAuthentication no\nPort 22\n", Some("# PasswordAuthentication no\nPort 22\nPasswordAuthentication yes\n")),
+            ("passwordauthentication no\nPort 22\n",   Some("passwordauthentication yes\nPort 22\n")),
+            ("PasswordAuthentication=no\n",            Some("PasswordAuthentication yes\n")),
+            ("PasswordAuthentication  no\n\nMatch all\n  PasswordAuthentication yes\n",
+                                                       Some("PasswordAuthentication yes\n\nMatch all\nPasswordAuthentication yes\n")),
+            ("PasswordAuthentication yes\nnonsense\n", None),
+            ("nonsense\n",                             Some("PasswordAuthentication yes\n")),
+        ];
+        for (old, new) in table {
+            let found = changed(old, "PasswordAuthentication", "yes");
+            assert_eq!(found.as_deref(), new, "{old}");
+        }
+    }
 }

@@ -14,8 +14,8 @@ use std::path::Path;
 
 use support::debian::Debian;
 
-/// The files in which accounts are kept, and those of sudo.
-const FILES: [&str; 9] = [
+/// The files in which accounts are kept, and those that say what they may.
+const FILES: [&str; 11] = [
     "etc/passwd",
     "etc/group",
     "etc/shadow",
@@ -25,6 +25,8 @@ const FILES: [&str; 9] = [
     "etc/sudoers",
     "etc/sudoers.d/90-cloud-init-users",
     "etc/doas.conf",
+    "etc/ssh/sshd_config",
+    "etc/ssh/sshd_config.d/50-cloud-init.conf",
 ];
 
 const KEY: &str =
@@ -101,11 +103,30 @@ fn documents() -> Vec<(String, String)> {
           printf '# Created by firstlight, from the users of the configuration\\n\\n# User rules for ada\\npermit nopass ada\\n' > /etc/doas.conf\n\
           chmod 440 /etc/doas.conf\n".to_owned()),
     ];
+    table.into_iter().chain(passwords()).collect()
+}
+
+/// Documents about passwords, the same way.
+fn passwords() -> Vec<(String, String)> {
+    #[rustfmt::skip]
+    let table = [
+        ("{users: [default, ada], system_info: {default_user: {name: web}}, password: open sesame}".to_owned(),
+         "useradd ada -m\npasswd -l ada\nuseradd web -m\npasswd -l web\necho 'web:open sesame' | chpasswd\npasswd --expire web\n".to_owned()),
+        (format!("{{users: [ada, bob], chpasswd: {{users: [{{name: ada, password: {HASH}}}, {{name: bob, password: 'a:b', type: text}}]}}}}"),
+         format!("useradd ada -m\nuseradd bob -m\necho 'bob:a:b' | chpasswd\necho 'ada:{HASH}' | chpasswd -e\n\
+                  passwd --expire bob\npasswd --expire ada\n")),
+        (format!("users: [ada, bob]\nchpasswd:\n  expire: false\n  list: |\n    ada:{HASH}\n    bob:x\n"),
+         format!("useradd ada -m\nuseradd bob -m\necho 'bob:x' | chpasswd\necho 'ada:{HASH}' | chpasswd -e\n")),
+        ("{users: [], ssh_pwauth: true}".to_owned(),
+         "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/50-cloud-init.conf\n\
+          chmod 600 /etc/ssh/sshd_config.d/50-cloud-init.conf\n".to_owned()),
+        ("{users: [], ssh_pwauth: unchanged}".to_owned(), ":".to_owned()),
+    ];
     table.into()
 }
 
 /// Nothing else than accounts: no host keys, for instance.
-const IMAGE: &str = "cloud_init_modules: [users_groups]\n";
+const IMAGE: &str = "cloud_init_modules: [users_groups, set_passwords]\n";
 
 #[test]
 fn each_document_leaves_what_cloud_inits_commands_leave() {
@@ -127,8 +148,10 @@ fn each_document_leaves_what_cloud_inits_commands_leave() {
         let plan = debian.run_with(&user_data, &meta_data, &["plan"]);
         assert_eq!(plan.code, 0, "{document}: {plan:?}");
         let before = state(&debian);
-        let again = debian.run(&["run", "users_groups", "--force"]);
-        assert_eq!(again.code, 0, "{document}: {again:?}");
+        for module in ["users_groups", "set_passwords"] {
+            let again = debian.run(&["run", module, "--force"]);
+            assert_eq!(again.code, 0, "{document}: {again:?}");
+        }
         similar(&before, &state(&debian), &document);
         pristine.restore(&debian);
     }
@@ -290,4 +313,45 @@ fn a_tree_without_useradd_leaves_users_and_their_keys_to_the_live_machine() {
     }
     let status = debian.run(&["status"]);
     assert_eq!(status.code, 0, "{status:?}");
+}
+
+#[test]
+fn a_random_password_is_set_and_shown_on_the_console_alone() {
+    let Some(debian) = Debian::with_image(IMAGE) else {
+        return;
+    };
+    let console = debian.path("dev/console");
+    drop(fs::remove_file(&console));
+    debian.write("dev/console", "");
+    let document = "#cloud-config\nusers: [ada]\nchpasswd: {users: [{name: ada, type: RANDOM}]}\n";
+    let meta_data = "instance-id: i-1\nlocal-hostname: one\n";
+    // A console below another root is not this machine's.
+    let boot = debian.run_with(document, meta_data, &["boot"]);
+    assert_eq!(debian.text("dev/console"), "", "{boot:?}");
+    assert_eq!(debian.entry("etc/shadow", "ada").unwrap()[1], "!");
+
+    fs::copy(env!("CARGO_BIN_EXE_firstlight"), debian.path("firstlight")).unwrap();
+    let said = debian.chroot(&["/firstlight", "run", "set_passwords"]);
+    let shown = debian.text("dev/console");
+    let password = shown
+        .lines()
+        .find_map(|line| line.strip_prefix("ada:"))
+        .unwrap();
+    assert_eq!(password.len(), 20, "{shown}");
+    let shadow = debian.entry("etc/shadow", "ada").unwrap();
+    assert_eq!(shadow[2], "0", "it has to be changed");
+    let crypt = "exit(crypt($ARGV[0], $ARGV[1]) ne $ARGV[1])";
+    debian.chroot(&["perl", "-e", crypt, password, &shadow[1]]);
+
+    assert!(!said.contains(password), "{said}");
+    let found = debian.chroot(&[
+        "grep",
+        "-rlF",
+        "-e",
+        password,
+        "/var",
+        "/run",
+        "/dev/console",
+    ]);
+    assert_eq!(found, "/dev/console\n");
 }

@@ -315,7 +315,7 @@ fn given_keys_take_the_place_of_made_ones_and_stay_secret() {
             "file /etc/ssh/ssh_host_ed25519_key (0600)",
             "file /etc/ssh/ssh_host_ed25519_key.pub (0644)",
             "file /etc/ssh/ssh_host_ed25519_key-cert.pub (0644)",
-            "file /etc/ssh/sshd_config.d/50-cloud-init.conf (0600)",
+            "lines in /etc/ssh/sshd_config.d/50-cloud-init.conf",
         ]
     );
     assert!(!format!("{plan:?}").contains("hunter2"), "{plan:?}");

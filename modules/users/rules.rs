@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use contract::effect::{BlockSpec, Effect, Mode, Owner};
+use contract::effect::{BlockSpec, Effect, Mode, Owner, Text};
 use contract::machine::Probe;
 use contract::name::UserName;
 
@@ -30,8 +30,10 @@ pub(super) fn sudo(user: &UserName, rules: &[String], probe: &dyn Probe) -> Vec<
     let block = BlockSpec {
         what: format!("sudo rules of {user}"),
         at: SUDOERS.into(),
-        text: format!("\n# User rules for {user}\n{lines}"),
-        head: HEAD.to_owned(),
+        text: Text::Added {
+            text: format!("\n# User rules for {user}\n{lines}"),
+            head: HEAD.to_owned(),
+        },
         mode: Mode::new(0o440),
         check: Some(["visudo", "-c", "-f", "-"].map(str::to_owned).into()),
     };
@@ -59,8 +61,10 @@ fn include(probe: &dyn Probe) -> Option<Effect> {
     Some(Effect::Block(Box::new(BlockSpec {
         what: format!("include of {SUDOERS_DIR}"),
         at: own.into(),
-        text: format!("\n{line}"),
-        head: text,
+        text: Text::Added {
+            text: format!("\n{line}"),
+            head: text,
+        },
         mode: Mode::new(0o440),
         check: None,
     })))
@@ -86,8 +90,10 @@ pub(super) fn doas(user: &UserName, rules: &[String]) -> Option<Effect> {
     Some(Effect::Block(Box::new(BlockSpec {
         what: format!("doas rules of {user}"),
         at: DOAS.into(),
-        text: format!("\n# User rules for {user}\n{lines}"),
-        head: HEAD.to_owned(),
+        text: Text::Added {
+            text: format!("\n# User rules for {user}\n{lines}"),
+            head: HEAD.to_owned(),
+        },
         mode: Mode::new(0o440),
         check: None,
     })))

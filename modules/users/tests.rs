@@ -1,6 +1,6 @@
 //! Plans for documents as people write them.
 
-use contract::effect::{Effect, Password};
+use contract::effect::{BlockSpec, Effect, Password, Text};
 use contract::plan::Plan;
 use contract::testing::{FakeMachine, Setting};
 
@@ -30,6 +30,14 @@ fn plan(config: &str) -> Plan {
 
 fn said(plan: &Plan) -> Vec<String> {
     plan.problems.iter().map(ToString::to_string).collect()
+}
+
+/// What is added to a file, and how the file begins if it is made.
+fn added(block: &BlockSpec) -> (&str, &str) {
+    match &block.text {
+        Text::Added { text, head } => (text, head),
+        Text::All(_) => panic!("all of {}", block.at.display()),
+    }
 }
 
 /// The names of the users' steps, in order.
@@ -150,7 +158,7 @@ fn a_user_of_the_documentation_gets_what_it_says() {
     let texts: Vec<&str> = plan
         .effects()
         .filter_map(|effect| match effect {
-            Effect::Block(block) => Some(block.text.as_str()),
+            Effect::Block(block) => Some(added(block).0),
             _ => None,
         })
         .collect();
@@ -196,7 +204,7 @@ fn a_password_is_set_locked_and_unlocked_as_with_cloud_init() {
                     Password::Plain(text) => format!("plain {}", text.expose()),
                     Password::Locked => "locked".to_owned(),
                     Password::Unlocked => "unlocked".to_owned(),
-                    Password::Expired => "expired".to_owned(),
+                    other => panic!("{}", other.name()),
                 }),
                 _ => None,
             })
@@ -235,8 +243,9 @@ fn sudo_is_made_to_read_its_directory_where_it_does_not() {
         _ => None,
     });
     let block = block.unwrap();
-    assert_eq!(block.head, "root ALL=(ALL) ALL\n");
-    assert!(block.text.ends_with("\n#includedir /etc/sudoers.d\n"));
+    let (text, head) = added(&block);
+    assert_eq!(head, "root ALL=(ALL) ALL\n");
+    assert!(text.ends_with("\n#includedir /etc/sudoers.d\n"), "{text}");
 }
 
 #[test]

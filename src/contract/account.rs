@@ -78,6 +78,8 @@ pub enum Password {
     Hash(Secret<String>),
     /// This text, hashed as the system hashes.
     Plain(Secret<String>),
+    /// One that nobody chose, shown on the console alone.
+    Random,
     /// Locked, whatever it is: nobody gets in with it.
     Locked,
     /// Not locked; empty if there is none.
@@ -92,6 +94,7 @@ impl Password {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Hash(_) | Self::Plain(_) => "password",
+            Self::Random => "random password",
             Self::Locked => "locked password",
             Self::Unlocked => "unlocked password",
             Self::Expired => "expired password",

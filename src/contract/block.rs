@@ -1,24 +1,35 @@
-//! Text that a file holds among other text.
+//! Text files that others write as well.
 
 use std::path::PathBuf;
 
 use crate::file::Mode;
 
-/// Text that a file of root's shall hold: added at its end if it is nowhere in it, and all else in
-/// it stays.
+/// A text file of root's. One that is there keeps its mode and its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockSpec {
     /// What it is, in one line for tables: `sudo rules of web`. Never secret.
     pub what: String,
     /// The file.
     pub at: PathBuf,
-    /// The text, whole lines.
-    pub text: String,
-    /// How the file begins if it is made.
-    pub head: String,
-    /// The file's mode if it is made; one that is there keeps its own.
+    /// The text.
+    pub text: Text,
+    /// The file's mode if it is made.
     pub mode: Mode,
     /// A program and its arguments. It gets the file on its standard input as it would be, and
     /// nothing is written if it refuses that. An image that has not the program goes without.
     pub check: Option<Vec<String>>,
+}
+
+/// How much of a file a text is; whole lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// All of it.
+    All(String),
+    /// Added at its end if it is nowhere in it, and all else in it stays.
+    Added {
+        /// What is added.
+        text: String,
+        /// How the file begins if it is made.
+        head: String,
+    },
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use crate::account::{Password, PasswordSpec, UserSpec};
-pub use crate::block::BlockSpec;
+pub use crate::block::{BlockSpec, Text};
 pub use crate::content::{MirrorSpec, Origin, Switch};
 pub use crate::file::{Content, FileSpec, Mode, Owner, Target};
 use crate::name::{AuthorizedKey, Hostname, UserName};
@@ -36,6 +36,8 @@ pub enum UnitVerb {
     Start,
     /// `restart`
     Restart,
+    /// `try-restart`: not one that does not run
+    TryRestart,
     /// `try-reload-or-restart`
     Reload,
 }
@@ -47,6 +49,7 @@ impl UnitVerb {
         match self {
             Self::Start => "start",
             Self::Restart => "restart",
+            Self::TryRestart => "try-restart",
             Self::Reload => "try-reload-or-restart",
         }
     }

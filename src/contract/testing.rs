@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 use crate::config::Config;
-use crate::effect::{Content, Effect, FileSpec, Target};
+use crate::effect::{Content, Effect, FileSpec, Target, Text};
 use crate::error::EffectError;
 use crate::instance::InstanceMetadata;
 use crate::machine::{Change, FileKind, Machine, Probe};
@@ -262,6 +262,10 @@ impl Plan {
                 content: Content::Plain(bytes),
                 ..
             }) if at.to_string() == path => Some(String::from_utf8_lossy(bytes).into_owned()),
+            Effect::Block(block) if block.at == Path::new(path) => match &block.text {
+                Text::All(text) => Some(text.clone()),
+                Text::Added { .. } => None,
+            },
             Effect::Write(file) if file.path == Path::new(path) => match &file.content {
                 Some(Content::Plain(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
                 _ => None,

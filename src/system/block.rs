@@ -1,8 +1,8 @@
-//! Text that a file holds among other text.
+//! Text files that others write as well.
 
 use std::io;
 
-use contract::effect::{BlockSpec, Mode};
+use contract::effect::{BlockSpec, Mode, Text};
 use contract::error::EffectError;
 use contract::machine::{Change, Probe};
 use contract::secret::Secret;
@@ -14,7 +14,7 @@ use crate::program;
 use crate::root::stat;
 use crate::tools;
 
-/// Adds the text to the file, unless it holds it already or the result would not be valid.
+/// Brings the text into the file, unless it is so already or the result would not be valid.
 pub(crate) fn apply(host: &Host, spec: &BlockSpec) -> Result<Change, EffectError> {
     let old = host.read(&spec.at).map_err(|source| EffectError::Read {
         path: spec.at.clone(),
@@ -68,11 +68,17 @@ fn refused(spec: &BlockSpec, error: EffectError) -> EffectError {
     }
 }
 
-/// The file's bytes with the text in it; `None` if it is in it already.
+/// The file's bytes with the text in it; `None` if they are so already.
 pub(crate) fn joined(old: Option<&[u8]>, spec: &BlockSpec) -> Option<Vec<u8>> {
-    let text = spec.text.as_bytes();
+    let (text, head) = match &spec.text {
+        Text::All(text) => {
+            let is_so = old == Some(text.as_bytes());
+            return (!is_so).then(|| text.clone().into_bytes());
+        }
+        Text::Added { text, head } => (text.as_bytes(), head.as_bytes()),
+    };
     let Some(old) = old else {
-        return Some([spec.head.as_bytes(), text].concat());
+        return Some([head, text].concat());
     };
     let is_there = text.is_empty() || old.windows(text.len()).any(|part| part == text);
     (!is_there).then(|| [old, text].concat())

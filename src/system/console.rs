@@ -6,11 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 use contract::machine::{Change, NotDone};
+use contract::secret::Secret;
 use nix::libc::{O_NOCTTY, O_NONBLOCK};
 
 use crate::host::Host;
 
-const CONSOLE: &str = "/dev/console";
+pub(crate) const CONSOLE: &str = "/dev/console";
 /// A serial line takes some kilobytes a second; one that takes nothing must not hold the boot.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,7 +38,12 @@ pub(crate) fn why_not(host: &Host) -> Option<NotDone> {
     (!host.privileged).then_some(NotDone::NeedsRoot)
 }
 
-fn open() -> io::Result<File> {
+/// Writes to the console and nowhere else, whatever becomes of it.
+pub(crate) fn show(console: &File, text: &Secret<String>) -> io::Result<()> {
+    patiently(console, text.expose().as_bytes(), PATIENCE)
+}
+
+pub(crate) fn open() -> io::Result<File> {
     OpenOptions::new()
         .write(true)
         .custom_flags(O_NOCTTY | O_NONBLOCK)

@@ -1,12 +1,15 @@
 //! Passwords, set by the system's own tools and told them on their standard input.
 //! Source: cloud-init, `cloudinit/distros/__init__.py`.
 
+use std::io;
+
 use contract::effect::{Password, PasswordSpec};
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
 use contract::secret::Secret;
 
 use crate::accounts;
+use crate::console;
 use crate::files::lookup;
 use crate::host::Host;
 use crate::program;
@@ -33,7 +36,65 @@ pub(crate) fn apply(host: &Host, spec: &PasswordSpec) -> Result<Change, EffectEr
     if is_so(&spec.state, &now) {
         return Ok(Change::AlreadySo);
     }
+    if spec.state == Password::Random {
+        return random(host, spec);
+    }
     tools::feed(host, &tool(host, spec, &now), &stdin(spec))
+}
+
+/// Why one cannot be set here that is shown on the console; `None` if it can.
+pub(crate) fn why_not(host: &Host, state: &Password) -> Option<NotDone> {
+    (*state == Password::Random)
+        .then(|| console::why_not(host))
+        .flatten()
+}
+
+/// A password that nobody could read would shut its user out, so the console comes first.
+fn random(host: &Host, spec: &PasswordSpec) -> Result<Change, EffectError> {
+    if let Some(why) = why_not(host, &spec.state) {
+        return Ok(Change::NotDone(why));
+    }
+    let failed = |source: io::Error| EffectError::Write {
+        path: console::CONSOLE.into(),
+        source,
+    };
+    let console = console::open().map_err(failed)?;
+    let text = random_text().map_err(failed)?;
+    let line = text.clone().map(|text| format!("{}:{text}\n", spec.user));
+    let bytes = line.clone().map(String::into_bytes);
+    let change = tools::feed(host, &["chpasswd"], &bytes)?;
+    if change.is_change() {
+        let text =
+            line.map(|line| format!("\nThe random password of a user, as NAME:PASSWORD\n{line}\n"));
+        console::show(&console, &text).map_err(failed)?;
+    }
+    Ok(change)
+}
+
+/// Twenty characters, each of any kind that is on a keyboard, and of every kind at least one.
+/// Source: cloud-init, `cloudinit/config/cc_set_passwords.py` (`rand_user_password`).
+fn random_text() -> io::Result<Secret<String>> {
+    const LENGTH: usize = 20;
+    let kinds: [fn(&u8) -> bool; 4] = [
+        u8::is_ascii_digit,
+        u8::is_ascii_lowercase,
+        u8::is_ascii_uppercase,
+        u8::is_ascii_punctuation,
+    ];
+    loop {
+        let mut text: Vec<u8> = Vec::with_capacity(LENGTH);
+        while text.len() < LENGTH {
+            let mut bytes = [0; 64];
+            getrandom::getrandom(&mut bytes)
+                .map_err(|error| io::Error::other(error.to_string()))?;
+            // Bytes that are none are left out, so every character is as likely as any other.
+            let fit = bytes.iter().map(|byte| byte & 0x7f);
+            text.extend(fit.filter(u8::is_ascii_graphic).take(LENGTH - text.len()));
+        }
+        if kinds.iter().all(|kind| text.iter().any(kind)) {
+            return Ok(Secret::new(text.into_iter().map(char::from).collect()));
+        }
+    }
 }
 
 /// The tool for it, and its arguments.
@@ -43,7 +104,7 @@ pub(crate) fn tool(probe: &dyn Probe, spec: &PasswordSpec, now: &Shadow) -> Vec<
     let has_passwd = program::is_there(probe, "passwd");
     let argv: &[&str] = match spec.state {
         Password::Hash(_) => &["chpasswd", "-e"],
-        Password::Plain(_) => &["chpasswd"],
+        Password::Plain(_) | Password::Random => &["chpasswd"],
         Password::Locked if has_passwd => &["passwd", "-l", user],
         Password::Locked => &["usermod", "--lock", user],
         Password::Unlocked if now.is_empty() && has_passwd => &["passwd", "-d", user],
@@ -60,7 +121,7 @@ fn stdin(spec: &PasswordSpec) -> Secret<Vec<u8>> {
         Password::Hash(text) | Password::Plain(text) => {
             Secret::new(format!("{}:{}\n", spec.user, text.expose()).into_bytes())
         }
-        Password::Locked | Password::Unlocked | Password::Expired => Secret::default(),
+        _ => Secret::default(),
     }
 }
 
@@ -69,7 +130,7 @@ pub(crate) fn is_so(state: &Password, now: &Shadow) -> bool {
     let password = now.password.expose();
     match state {
         Password::Hash(hash) => password == hash.expose(),
-        Password::Plain(_) => false,
+        Password::Plain(_) | Password::Random => false,
         Password::Locked => password.starts_with('!'),
         Password::Unlocked => !password.starts_with('!'),
         Password::Expired => now.last_change == "0",
@@ -99,5 +160,29 @@ impl Shadow {
     /// Whether there is no password behind the lock, if there is a lock.
     fn is_empty(&self) -> bool {
         self.password.expose().trim_start_matches('!').is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_random_password_is_another_each_time_and_has_every_kind_of_character() {
+        let mut seen = Vec::new();
+        for _ in 0..200 {
+            let text = random_text().unwrap().into_inner();
+            assert_eq!(text.len(), 20);
+            for kind in [
+                u8::is_ascii_digit,
+                u8::is_ascii_lowercase,
+                u8::is_ascii_uppercase,
+                u8::is_ascii_punctuation,
+            ] {
+                assert!(text.bytes().any(|byte| kind(&byte)), "{text}");
+            }
+            assert!(!seen.contains(&text), "{text}");
+            seen.push(text);
+        }
     }
 }

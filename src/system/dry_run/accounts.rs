@@ -86,6 +86,9 @@ impl DryRun<'_> {
         if is_so {
             return Ok(Change::AlreadySo);
         }
+        if let Some(why) = passwords::why_not(self.host, &spec.state) {
+            return Ok(Change::NotDone(why));
+        }
         let tool = passwords::tool(self, spec, &now.unwrap_or_default());
         if let Some(why) = self.missing(&tool) {
             return Ok(Change::NotDone(why));
