@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use contract::instance::InstanceMetadata;
-use contract::user_data::UserData;
+use contract::user_data::{UserData, VendorData};
 use criterion::{Criterion, criterion_group, criterion_main};
 use engine::image::Image;
 use engine::settings::Settings;
@@ -65,7 +65,7 @@ fn decode(data: &UserData, instance: &InstanceMetadata) -> Prepared {
         &Settings::default(),
         instance,
         data,
-        None,
+        &VendorData::default(),
     )
 }
 

@@ -2,7 +2,7 @@
 //! the format that the image names.
 
 use contract::testing::FakeMachine;
-use contract::user_data::UserData;
+use contract::user_data::{UserData, VendorData};
 use engine::settings::Settings;
 
 use super::support;
@@ -24,7 +24,13 @@ pub(super) fn run(data: &[u8]) {
     let image = engine::image::load(&machine);
     let (settings, odd) = Settings::of(&image.config);
     let data = UserData::new(parameters.into());
-    let prepared = engine::prepare(&image, &settings, &support::instance(), &data, None);
+    let prepared = engine::prepare(
+        &image,
+        &settings,
+        &support::instance(),
+        &data,
+        &VendorData::default(),
+    );
     support::problems(&image.problems);
     support::problems(&odd);
     support::problems(&prepared.problems);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use contract::user_data::UserData;
+use contract::user_data::{UserData, VendorData};
 use engine::image::Image;
 use engine::settings::Settings;
 
@@ -25,8 +25,12 @@ pub(super) fn run(data: &[u8]) {
     }
     let _ = writeln!(message, "--{BOUNDARY}--");
     let data = UserData::new(message.into_bytes());
+    let vendor = VendorData {
+        first: Some(data.clone()),
+        second: Some(data.clone()),
+    };
     let instance = support::instance();
     let settings = Settings::default();
-    let prepared = engine::prepare(&Image::default(), &settings, &instance, &data, Some(&data));
+    let prepared = engine::prepare(&Image::default(), &settings, &instance, &data, &vendor);
     support::problems(&prepared.problems);
 }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use contract::module::Context;
 use contract::testing::FakeMachine;
-use contract::user_data::UserData;
+use contract::user_data::{UserData, VendorData};
 use engine::settings::Settings;
 
 use super::support;
@@ -33,8 +33,11 @@ pub(super) fn run(data: &[u8]) {
     let image = engine::image::load(&machine);
     let (settings, _) = Settings::of(&image.config);
     let data = UserData::new(bytes);
-    let vendor = (*how == b'v').then_some(&data);
-    let prepared = engine::prepare(&image, &settings, &instance, &data, vendor);
+    let vendor = VendorData {
+        first: (*how == b'v').then(|| data.clone()),
+        second: (*how == b'w').then(|| data.clone()),
+    };
+    let prepared = engine::prepare(&image, &settings, &instance, &data, &vendor);
     let (entries, _) =
         engine::module_list::wanted(modules::TABLE, modules::CLOUD_INIT, &prepared.config);
     let context = Context {

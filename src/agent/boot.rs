@@ -6,6 +6,7 @@ use contract::module::Stage;
 use contract::name::InstanceId;
 use contract::plan::{Problem, Severity};
 use contract::report::{ModuleReport, Outcome, ProblemReport, Report, StageReport};
+use contract::user_data::{UserData, VendorData};
 use engine::report_file;
 
 use crate::notify::{Gate, Notifier};
@@ -113,8 +114,8 @@ fn nobody() -> anyhow::Result<Found> {
     let id: InstanceId = NO_INSTANCE.parse()?;
     Ok(Found {
         metadata: contract::instance::InstanceMetadata::new(id, "none"),
-        user_data: contract::user_data::UserData::default(),
-        vendor_data: None,
+        user_data: UserData::default(),
+        vendor_data: VendorData::default(),
         warnings: Vec::new(),
         errors: Vec::new(),
     })

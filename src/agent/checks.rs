@@ -11,7 +11,7 @@ use contract::module::Context;
 use contract::params::Params;
 use contract::place::Place;
 use contract::plan::{Problem, Severity};
-use contract::user_data::{PartKind, UserData};
+use contract::user_data::{PartKind, UserData, VendorData};
 use contract::yaml::{self, Kind, Limits, Mapping};
 use engine::image::Image;
 use engine::settings::{PartHandlers, Settings};
@@ -62,7 +62,14 @@ pub(crate) fn user_data(bytes: Vec<u8>) -> anyhow::Result<Vec<Remark>> {
     settings.part_handlers = Some(PartHandlers::default());
     let data = UserData::new(bytes);
     let around = Surroundings::known_by(&Addresses);
-    let prepared = engine::prepare_with(&around, &image, &settings, &metadata, &data, None);
+    let prepared = engine::prepare_with(
+        &around,
+        &image,
+        &settings,
+        &metadata,
+        &data,
+        &VendorData::default(),
+    );
     let mut checked = Checked::default();
     for mut problem in prepared.problems {
         // At a boot the others go on; whoever checks a file wants to know.

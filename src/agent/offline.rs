@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use contract::instance::{InstanceMetadata, LaunchIndex};
 use contract::plan::Problem;
-use contract::user_data::UserData;
+use contract::user_data::{UserData, VendorData};
 use engine::image::Image;
 use engine::settings::Settings;
 use engine::{Prepared, Surroundings};
@@ -49,8 +49,14 @@ impl Offline {
         let (settings, mut problems) = Settings::of(&image.config);
         let user_data = UserData::new(bytes);
         let around = Surroundings::known_by(&Addresses);
-        let mut prepared =
-            engine::prepare_with(&around, &image, &settings, &metadata, &user_data, None);
+        let mut prepared = engine::prepare_with(
+            &around,
+            &image,
+            &settings,
+            &metadata,
+            &user_data,
+            &VendorData::default(),
+        );
         problems.extend(image.problems);
         problems.extend(warnings.into_iter().map(|odd| Problem::warning(None, odd)));
         problems.append(&mut prepared.problems);

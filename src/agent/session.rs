@@ -32,7 +32,7 @@ pub(crate) struct Target {
     #[arg(long, value_name = "DIR", default_value = "/", global = true)]
     pub(crate) root: PathBuf,
     /// Take metadata and user data from this directory instead of from the cloud: `meta-data`,
-    /// `user-data`, optionally `vendor-data`, and `root/` to copy to an empty --root first.
+    /// `user-data`, optionally `vendor-data` and `vendor-data2`, and `root/` to copy to an empty --root first.
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) seed: Option<PathBuf>,
 }
@@ -219,7 +219,7 @@ impl Session {
             &self.settings,
             &found.metadata,
             &found.user_data,
-            found.vendor_data.as_ref(),
+            &found.vendor_data,
         );
         let (modules, odd) = module_list(&prepared.config);
         prepared.problems.extend(odd);
@@ -283,7 +283,7 @@ impl Session {
             &self.host,
             &found.metadata,
             &found.user_data,
-            found.vendor_data.as_ref(),
+            &found.vendor_data,
         )?;
         for effect in known.prepared.kept() {
             self.host.apply(&effect)?;

@@ -9,7 +9,7 @@ use crate::instance::InstanceMetadata;
 use crate::machine::Probe;
 use crate::name::BadName;
 use crate::plan::Problem;
-use crate::user_data::UserData;
+use crate::user_data::{UserData, VendorData};
 
 /// What a data source may know before the instance is known.
 pub struct SourceContext<'a> {
@@ -51,7 +51,7 @@ pub struct Found {
     /// What its owner said at launch; empty if nothing.
     pub user_data: UserData,
     /// What the cloud's vendor said.
-    pub vendor_data: Option<UserData>,
+    pub vendor_data: VendorData,
     /// What was odd and could be got over: never secret.
     pub warnings: Vec<String>,
     /// What could not be had and will be missed, such as the launch keys, and what to do: the

@@ -21,6 +21,16 @@ impl UserData {
     }
 }
 
+/// What the cloud's vendor says to all of its instances, not decoded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VendorData {
+    /// `vendor-data`, if there is any.
+    pub first: Option<UserData>,
+    /// `vendor-data2`, which wins over the first. Source: cloud-init, `cloudinit/helpers.py`
+    /// (`ConfigMerger`).
+    pub second: Option<UserData>,
+}
+
 /// One part of user data after decoding: transfer encodings and compression are undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {

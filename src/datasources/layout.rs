@@ -12,7 +12,7 @@ use contract::instance::{InstanceMetadata, LaunchIndex};
 use contract::name::{AuthorizedKey, InstanceId};
 use contract::place::Place;
 use contract::plan::Problem;
-use contract::user_data::UserData;
+use contract::user_data::{UserData, VendorData};
 use contract::yaml::{self, Kind, Limits, Value};
 use serde_json::json;
 
@@ -37,29 +37,40 @@ pub(crate) trait Files {
 pub(crate) fn fetch(dir: &Path, files: &dyn Files, platform: &str) -> Result<Found, SourceError> {
     let mut errors = Vec::new();
     let (metadata, warnings) = metadata_file(&dir.join(META_DATA), files, platform)?;
-    let mut data = |file: &str| -> Result<Option<UserData>, SourceError> {
-        let path = dir.join(file);
-        Ok(match read(files, &path, USER_DATA_LIMIT)? {
-            Some(Content::Whole(bytes)) => Some(UserData::new(bytes)),
-            // The machine must become itself without its user data too: it is how one logs in.
-            Some(Content::TooLarge) => {
-                errors.push(fields::without_user_data(&SourceError::TooLarge {
-                    item: name(&path),
-                    limit: USER_DATA_LIMIT,
-                }));
-                None
-            }
-            None => None,
-        })
+    let user_data = data(dir, "user-data", files, &mut errors)?.unwrap_or_default();
+    let vendor_data = VendorData {
+        first: data(dir, "vendor-data", files, &mut errors)?,
+        second: None,
     };
-    let user_data = data("user-data")?.unwrap_or_default();
-    let vendor_data = data("vendor-data")?;
     Ok(Found {
         metadata,
         user_data,
         vendor_data,
         warnings,
         errors,
+    })
+}
+
+/// A file of the seed in `dir` that holds user or vendor data; one that is too large is told of in
+/// `errors`, and is as if it were not there: the machine must become itself without it too, that is
+/// how one logs in.
+pub(crate) fn data(
+    dir: &Path,
+    file: &str,
+    files: &dyn Files,
+    errors: &mut Vec<String>,
+) -> Result<Option<UserData>, SourceError> {
+    let path = dir.join(file);
+    Ok(match read(files, &path, USER_DATA_LIMIT)? {
+        Some(Content::Whole(bytes)) => Some(UserData::new(bytes)),
+        Some(Content::TooLarge) => {
+            errors.push(fields::without_user_data(&SourceError::TooLarge {
+                item: name(&path),
+                limit: USER_DATA_LIMIT,
+            }));
+            None
+        }
+        None => None,
     })
 }
 

@@ -9,6 +9,10 @@ use contract::instance::InstanceMetadata;
 
 use crate::layout::{self, Files};
 
+/// Of cloud-init's sources OpenStack's alone give it, and neither EC2's nor `NoCloud`. A seed has it
+/// so that vendor data of such a cloud can be tried.
+const VENDOR_DATA2: &str = "vendor-data2";
+
 /// The data source of `--seed DIR`: `NoCloud`'s layout in a directory of the host, whatever root
 /// is worked on.
 #[derive(Debug, Clone)]
@@ -17,7 +21,7 @@ pub struct Seed {
 }
 
 impl Seed {
-    /// The seed in `dir`: `meta-data`, and optionally `user-data` and `vendor-data`.
+    /// The seed in `dir`: `meta-data`, and optionally `user-data`, `vendor-data` and `vendor-data2`.
     #[must_use]
     pub const fn new(dir: PathBuf) -> Self {
         Self { dir }
@@ -39,7 +43,10 @@ impl Datasource for Seed {
     }
 
     fn fetch(&self, _: &SourceContext<'_>) -> Result<Found, SourceError> {
-        layout::fetch(&self.dir, &HostFiles, "seed")
+        let mut found = layout::fetch(&self.dir, &HostFiles, "seed")?;
+        let errors = &mut found.errors;
+        found.vendor_data.second = layout::data(&self.dir, VENDOR_DATA2, &HostFiles, errors)?;
+        Ok(found)
     }
 }
 
@@ -101,10 +108,13 @@ mod tests {
 
         fs::remove_dir(dir.join("user-data")).unwrap();
         fs::write(dir.join("user-data"), "bucket=acme-site").unwrap();
+        fs::write(dir.join("vendor-data2"), "#cloud-config").unwrap();
         let found = seed.fetch(&ctx).unwrap();
         assert_eq!(found.metadata.instance_id.as_str(), "i-one");
         assert_eq!(found.metadata.platform, "seed");
         assert_eq!(found.user_data.bytes(), b"bucket=acme-site");
+        let second = found.vendor_data.second.unwrap();
+        assert_eq!(second.bytes(), b"#cloud-config");
         fs::remove_dir_all(dir).unwrap();
     }
 }

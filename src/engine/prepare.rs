@@ -10,11 +10,11 @@ use contract::part_handler::PartHandler;
 use contract::place::Place;
 use contract::plan::Problem;
 use contract::secret::Secret;
-use contract::user_data::{Part, PartKind, UserData};
+use contract::user_data::{Part, PartKind, UserData, VendorData};
 use contract::yaml::{Kind, Mapping, Value};
 use sha2::{Digest, Sha256};
 
-use self::part::{called, kind_name, parse, payload_index};
+use self::part::{kind_name, parse, payload_index};
 use crate::image::Image;
 use crate::json_patch::Patch;
 use crate::part_handlers::{Fate, Handlers};
@@ -94,7 +94,7 @@ pub fn prepare(
     settings: &Settings,
     metadata: &InstanceMetadata,
     user_data: &UserData,
-    vendor_data: Option<&UserData>,
+    vendor_data: &VendorData,
 ) -> Prepared {
     let around = Surroundings::none();
     prepare_with(&around, image, settings, metadata, user_data, vendor_data)
@@ -108,7 +108,7 @@ pub fn prepare_with(
     settings: &Settings,
     metadata: &InstanceMetadata,
     user_data: &UserData,
-    vendor_data: Option<&UserData>,
+    vendor_data: &VendorData,
 ) -> Prepared {
     let allowed = image.config.root().get("allow_userdata");
     let allowed = allowed.is_none_or(vendor::is_true);
@@ -119,6 +119,8 @@ pub fn prepare_with(
         index: metadata.launch_index,
         rendered: false,
         handlers: Handlers::default(),
+        vendor_parts: 0,
+        what: "",
         out: Prepared::default(),
     };
     let mut user = Mapping::new();
@@ -131,10 +133,14 @@ pub fn prepare_with(
     }
     let mut root = Mapping::new();
     reader.below(&mut root, user, "user data");
-    if let Some(vendor_data) = vendor_data {
-        let vendor = reader.read_vendor(vendor_data, &root, image);
-        reader.below(&mut root, vendor, "vendor data");
-    }
+    let mut decided = root.clone();
+    // What is odd in it is told when the image's turn comes.
+    let _ = merge::below(&mut decided, image.config.root().clone());
+    let (first, second) = (&vendor_data.first, &vendor_data.second);
+    let first = reader.read_vendor(first.as_ref(), ["vendor-data", "vendor_data"], &decided);
+    let second = reader.read_vendor(second.as_ref(), ["vendor-data2", "vendor_data2"], &decided);
+    reader.below(&mut root, second, "the second vendor data");
+    reader.below(&mut root, first, "vendor data");
     let image = image.config.root().clone();
     reader.below(&mut root, image, "image configuration");
     reader.handlers_done();
@@ -156,11 +162,15 @@ struct Reader<'a> {
     rendered: bool,
     /// Of the data that is read now.
     handlers: Handlers,
+    /// How many parts of vendor data were read.
+    vendor_parts: usize,
+    /// What is read now: `user-data`, `vendor-data`.
+    what: &'static str,
     out: Prepared,
 }
 
 impl Reader<'_> {
-    fn read(&mut self, data: &UserData, what: &str) -> Mapping {
+    fn read(&mut self, data: &UserData, what: &'static str) -> Mapping {
         let decoded = self.decode(data, what, false);
         let mut config = merge::Parts::default();
         for part in decoded.parts {
@@ -182,27 +192,38 @@ impl Reader<'_> {
     }
 
     /// Launch indexes do not filter vendor data, and its parameters are not taken. User data and
-    /// image may switch it off.
-    fn read_vendor(&mut self, data: &UserData, user: &Mapping, image: &Image) -> Mapping {
-        let mut decided = user.clone();
-        // What is odd in it is told when the image's turn comes.
-        let _ = merge::below(&mut decided, image.config.root().clone());
-        let (wanted, odd) = vendor::Wanted::of(&decided, "vendor_data");
+    /// image, which are what was decided, may switch it off under its key.
+    fn read_vendor(
+        &mut self,
+        data: Option<&UserData>,
+        [what, key]: [&'static str; 2],
+        decided: &Mapping,
+    ) -> Mapping {
+        let Some(data) = data else {
+            return Mapping::new();
+        };
+        let (wanted, odd) = vendor::Wanted::of(decided, key);
         self.out.problems.extend(odd);
         if !wanted.enabled {
             return Mapping::new();
         }
-        let decoded = self.decode(data, "vendor-data", true);
+        let decoded = self.decode(data, what, true);
         let mut config = merge::Parts::default();
-        for part in decoded.parts {
+        // A step of the boot is named by the number: the second vendor data goes on counting.
+        let (before, mut last) = (self.vendor_parts, self.vendor_parts);
+        for mut part in decoded.parts {
+            part.number += before;
+            last = part.number;
             if !wanted.leaves_out(&part.kind) {
                 self.take(part, &mut None, &mut config);
             }
         }
+        self.vendor_parts = last;
         config.config
     }
 
-    fn decode(&mut self, data: &UserData, what: &str, vendor: bool) -> Decoded {
+    fn decode(&mut self, data: &UserData, what: &'static str, vendor: bool) -> Decoded {
+        self.what = what;
         let parameters = &self.settings.parameters;
         let (mut decoded, kept) = user_data::decode(data, what, vendor, parameters, self.around);
         self.out.problems.append(&mut decoded.problems);
@@ -243,7 +264,7 @@ impl Reader<'_> {
                 let body = std::mem::take(&mut part.body).into_inner();
                 let body = user_data::script::body(&part.kind, body);
                 if let Some((flaw, hint)) = user_data::script::flaw(&body) {
-                    let problem = Problem::warning(Some(Place::whole(called(&part))), flaw);
+                    let problem = Problem::warning(Some(Place::whole(self.called(&part))), flaw);
                     self.out.problems.push(problem.hint(hint));
                 }
                 let body = Secret::new(body);
@@ -274,8 +295,17 @@ impl Reader<'_> {
         }
     }
 
+    /// What a part is called in problems.
+    fn called(&self, part: &Part) -> String {
+        if part.vendor {
+            format!("{}/{}", self.what, part.name)
+        } else {
+            part.name.clone()
+        }
+    }
+
     fn handler(&mut self, part: Part) -> String {
-        let (name, allowed) = (called(&part), self.settings.part_handlers.as_ref());
+        let (name, allowed) = (self.called(&part), self.settings.part_handlers.as_ref());
         let met = self.handlers.meet(part, &name, allowed, self.around);
         self.out.problems.extend(met.problem);
         self.out.kept.extend(met.kept);
@@ -296,7 +326,7 @@ impl Reader<'_> {
 
     fn ignore(&mut self, part: &Part, why: &str, hint: Option<&str>) -> String {
         let size = part.body.expose().len();
-        let place = Some(Place::whole(called(part)));
+        let place = Some(Place::whole(self.called(part)));
         let message = format!("part ignored: {why} ({size} bytes)");
         let problem = Problem::warning(place, message);
         self.out.problems.push(match hint {
@@ -312,7 +342,7 @@ impl Reader<'_> {
         index: &mut Option<LaunchIndex>,
         config: &mut merge::Parts,
     ) -> String {
-        let (mut own, odd) = match parse(part) {
+        let (mut own, odd) = match parse(part, &self.called(part)) {
             Ok(parsed) => parsed,
             Err(problem) => {
                 self.out.problems.push(*problem);
@@ -334,7 +364,7 @@ impl Reader<'_> {
             }
         }
         self.out.problems.extend(odd);
-        match config.add(own, part.merge_type.as_deref(), &called(part)) {
+        match config.add(own, part.merge_type.as_deref(), &self.called(part)) {
             Ok(odd) => {
                 self.out.problems.extend(odd);
                 USED.to_owned()
@@ -351,7 +381,7 @@ impl Reader<'_> {
         let Ok(text) = std::str::from_utf8(part.body.expose()) else {
             return self.ignore(part, "not UTF-8", None);
         };
-        let name = called(part);
+        let name = self.called(part);
         let before = Value::new(
             Kind::Map(config.config.clone()),
             Place::whole(name.as_str()),
@@ -379,7 +409,7 @@ impl Reader<'_> {
         index: &mut Option<LaunchIndex>,
         config: &mut merge::Parts,
     ) -> String {
-        let name = called(part);
+        let name = self.called(part);
         let Ok(text) = std::str::from_utf8(part.body.expose()) else {
             return self.ignore(part, "not UTF-8", None);
         };

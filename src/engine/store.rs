@@ -9,10 +9,12 @@ use contract::instance::InstanceMetadata;
 use contract::machine::{Machine, Probe};
 use contract::name::InstanceId;
 use contract::secret::Secret;
-use contract::user_data::UserData;
+use contract::user_data::{UserData, VendorData};
 
 const STATE: &str = "/var/lib/firstlight";
 const CURRENT: &str = "/var/lib/firstlight/instance-id";
+const VENDOR_DATA: &str = "vendor-data";
+const VENDOR_DATA2: &str = "vendor-data2";
 
 /// Why an instance's state could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +42,7 @@ pub enum StoreError {
 }
 
 /// What an earlier boot kept: metadata, user data and vendor data.
-pub type Stored = (InstanceMetadata, UserData, Option<UserData>);
+pub type Stored = (InstanceMetadata, UserData, VendorData);
 
 /// The directory of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +115,7 @@ impl Store {
         machine: &dyn Machine,
         metadata: &InstanceMetadata,
         user_data: &UserData,
-        vendor_data: Option<&UserData>,
+        vendor_data: &VendorData,
     ) -> Result<(), StoreError> {
         let path = self.dir.join("instance.json");
         let json = serde_json::to_vec(metadata).map_err(|source| StoreError::Format {
@@ -124,11 +126,14 @@ impl Store {
             machine.apply(&Effect::secret_file(path, bytes, Mode::PRIVATE))
         };
         keep(self.dir.join("user-data"), user_data.0.clone())?;
-        let vendor = self.dir.join("vendor-data");
-        match vendor_data {
-            Some(data) => keep(vendor, data.0.clone())?,
-            None => machine.apply(&Effect::Absent { at: vendor.into() })?,
-        };
+        let (first, second) = (&vendor_data.first, &vendor_data.second);
+        for (name, data) in [(VENDOR_DATA, first), (VENDOR_DATA2, second)] {
+            let path = self.dir.join(name);
+            match data {
+                Some(data) => keep(path, data.0.clone())?,
+                None => machine.apply(&Effect::Absent { at: path.into() })?,
+            };
+        }
         // Last, so that an instance that can be loaded is whole.
         keep(path, Secret::new(json))?;
         Ok(())
@@ -147,7 +152,10 @@ impl Store {
         let metadata =
             serde_json::from_slice(&json).map_err(|source| StoreError::Format { path, source })?;
         let user_data = UserData::new(read(probe, &dir.join("user-data"))?.unwrap_or_default());
-        let vendor_data = read(probe, &dir.join("vendor-data"))?.map(UserData::new);
+        let vendor_data = VendorData {
+            first: read(probe, &dir.join(VENDOR_DATA))?.map(UserData::new),
+            second: read(probe, &dir.join(VENDOR_DATA2))?.map(UserData::new),
+        };
         Ok(Some((metadata, user_data, vendor_data)))
     }
 }
@@ -174,14 +182,18 @@ mod tests {
         let metadata = instance();
         let data = UserData::new(b"#!/bin/sh\n".to_vec());
         let store = Store::open(&machine, &metadata.instance_id, [1; 32]).unwrap();
+        let vendor = VendorData {
+            first: None,
+            second: Some(data.clone()),
+        };
         store
-            .save_instance(&machine, &metadata, &data, None)
+            .save_instance(&machine, &metadata, &data, &vendor)
             .unwrap();
         Store::open(&machine, &metadata.instance_id, [2; 32]).unwrap();
         let id = Store::current(&machine).unwrap();
         assert_eq!(
             Store::load_instance(&machine, &id).unwrap(),
-            Some((metadata, data, None))
+            Some((metadata, data, vendor))
         );
         let key = machine.read(&store.instance_dir().join("key")).unwrap();
         assert_eq!(key, Some(vec![1; 32]));

@@ -8,7 +8,7 @@ use contract::datasource::{Found, SourceError};
 use contract::error::chain;
 use contract::instance::{InstanceMetadata, LaunchIndex};
 use contract::name::InstanceId;
-use contract::user_data::UserData;
+use contract::user_data::{UserData, VendorData};
 use serde_json::{Map, Value, json};
 
 use super::Service;
@@ -123,7 +123,7 @@ pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
     Ok(Found {
         metadata,
         user_data,
-        vendor_data: None,
+        vendor_data: VendorData::default(),
         warnings: answers.warnings,
         errors,
     })

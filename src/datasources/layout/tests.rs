@@ -136,7 +136,7 @@ fn an_empty_meta_data_is_an_instance_of_which_only_the_default_id_is_known() {
     assert_eq!(found.metadata.instance_id.as_str(), "nocloud");
     assert_eq!(found.metadata.local_hostname, None);
     assert_eq!(found.user_data.bytes(), b"");
-    assert!(found.vendor_data.is_none());
+    assert!(found.vendor_data.first.is_none());
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn user_and_vendor_data_are_bytes_up_to_the_limit() {
     ])
     .unwrap();
     assert_eq!(found.user_data.bytes(), most);
-    assert_eq!(found.vendor_data.unwrap().bytes(), b"v");
+    assert_eq!(found.vendor_data.first.unwrap().bytes(), b"v");
     assert_eq!(found.warnings, [""; 0]);
 
     let over = vec![b'x'; USER_DATA_LIMIT + 1];

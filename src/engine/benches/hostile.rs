@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cap::Cap;
 use contract::testing::{FakeMachine, instance};
-use contract::user_data::UserData;
+use contract::user_data::{UserData, VendorData};
 use contract::yaml::{Limits, Text, parse};
 use engine::json_patch::Patch;
 use engine::settings::Settings;
@@ -125,7 +125,13 @@ fn user_data(bytes: Vec<u8>) -> String {
     let data = UserData::new(bytes);
     let machine = FakeMachine::default();
     let image = image::load(&machine);
-    let prepared = prepare(&image, &Settings::default(), &instance(), &data, None);
+    let prepared = prepare(
+        &image,
+        &Settings::default(),
+        &instance(),
+        &data,
+        &VendorData::default(),
+    );
     outcome(&prepared)
 }
 
@@ -135,7 +141,13 @@ fn template(text: Vec<u8>) -> String {
     let machine = FakeMachine::with(&[("/etc/firstlight/config.yaml", &file)]);
     let image = image::load(&machine);
     let data = UserData::default();
-    let prepared = prepare(&image, &Settings::default(), &instance(), &data, None);
+    let prepared = prepare(
+        &image,
+        &Settings::default(),
+        &instance(),
+        &data,
+        &VendorData::default(),
+    );
     let section = prepared.config.section::<Text>(&["content"]);
     section
         .err()

@@ -7,31 +7,16 @@ use contract::yaml::{self, Kind, Limits, Mapping, Value};
 
 use crate::user_data::int;
 
-/// What a part is called in problems.
-pub(super) fn called(part: &Part) -> String {
-    if part.vendor {
-        format!("vendor-data/{}", part.name)
-    } else {
-        part.name.clone()
-    }
-}
-
-/// The mapping that a part is, and what is odd in it.
-pub(super) fn parse(part: &Part) -> Result<(Mapping, Vec<Problem>), Box<Problem>> {
-    let name = called(part);
-    let whole = || Some(Place::whole(name.as_str()));
+/// The mapping that a part is, which problems call by this name, and what is odd in it.
+pub(super) fn parse(part: &Part, name: &str) -> Result<(Mapping, Vec<Problem>), Box<Problem>> {
+    let whole = || Some(Place::whole(name));
     let Ok(text) = std::str::from_utf8(part.body.expose()) else {
         return Err(Box::new(Problem::warning(
             whole(),
             "part ignored: not UTF-8",
         )));
     };
-    let parsed = yaml::parse_at(
-        text,
-        name.as_str(),
-        part.first_line.max(1),
-        &Limits::default(),
-    );
+    let parsed = yaml::parse_at(text, name, part.first_line.max(1), &Limits::default());
     let document = parsed.map_err(|error| {
         let message = format!("part ignored: {}", error.message);
         let problem = Problem::warning(Some(error.place), message);

@@ -19,7 +19,7 @@ fn prepared_for(image: &str, index: Option<u32>, data: &str) -> Prepared {
         &settings,
         &metadata,
         &UserData::new(data.into()),
-        None,
+        &VendorData::default(),
     )
 }
 
@@ -147,11 +147,12 @@ fn vendor_data_stands_between_user_data_and_the_image_unless_it_is_switched_off(
     for (image, user_data, want) in table {
         let image = crate::image::load(&FakeMachine::with(&[("/etc/cloud/cloud.cfg", image)]));
         let (settings, _) = Settings::of(&image.config);
-        let (user, vendor) = (
-            UserData::new(user_data.into()),
-            UserData::new("#cloud-config\nv: 2\nw: 2".into()),
-        );
-        let prepared = prepare(&image, &settings, &instance(), &user, Some(&vendor));
+        let user = UserData::new(user_data.into());
+        let vendor = VendorData {
+            first: Some(UserData::new("#cloud-config\nv: 2\nw: 2".into())),
+            second: None,
+        };
+        let prepared = prepare(&image, &settings, &instance(), &user, &vendor);
         let found = ["v", "w", "x"].map(|key| {
             prepared
                 .config
@@ -160,6 +161,63 @@ fn vendor_data_stands_between_user_data_and_the_image_unless_it_is_switched_off(
         });
         assert_eq!(found, want.map(Some), "{user_data}");
     }
+}
+
+#[test]
+fn the_second_vendor_data_wins_over_the_first_and_is_switched_off_for_itself() {
+    #[rustfmt::skip]
+    let table = [
+        // user data                                              a,       b, c     scripts' bodies
+        ("",                                                      [3, 2, 1], &["two", "one", "three"][..]),
+        ("#cloud-config\na: 4",                                   [4, 2, 1], &["two", "one", "three"]),
+        ("#cloud-config\nvendor_data: {enabled: false}",          [3, 0, 0], &["three"]),
+        ("#cloud-config\nvendor_data2: {enabled: false}",         [2, 2, 1], &["two", "one"]),
+    ];
+    let script = |name: &str| format!("#!/bin/sh\n# {name}\n");
+    let first = with_headers(&[
+        ("", &script("two")),
+        ("", &script("one")),
+        ("", "#cloud-config\na: 2\nb: 2\nc: 1"),
+        ("Content-Type: text/html\n", "x"),
+    ]);
+    let second = with_headers(&[
+        ("", &script("three")),
+        ("", "#cloud-config\na: 3"),
+        ("Content-Type: text/html\n", "x"),
+    ]);
+    let vendor = VendorData {
+        first: Some(UserData::new(first.into())),
+        second: Some(UserData::new(second.into())),
+    };
+    for (user_data, numbers, scripts) in table {
+        let user = UserData::new(user_data.into());
+        let (image, settings) = (crate::image::Image::default(), Settings::default());
+        let prepared = prepare(&image, &settings, &instance(), &user, &vendor);
+        let found = ["a", "b", "c"].map(|key| {
+            let value = prepared
+                .config
+                .get(key)
+                .and_then(contract::yaml::Value::as_int);
+            value.unwrap_or(0)
+        });
+        assert_eq!(found, numbers, "{user_data}");
+        let text = |part: &Part| String::from_utf8(part.body.expose().clone()).unwrap();
+        let found: Vec<String> = prepared.scripts.iter().map(text).collect();
+        assert_eq!(
+            found,
+            scripts.iter().map(|name| script(name)).collect::<Vec<_>>()
+        );
+        let numbers: Vec<usize> = prepared.scripts.iter().map(|part| part.number).collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    }
+    let user = UserData::default();
+    let (image, settings) = (crate::image::Image::default(), Settings::default());
+    let said = prepare(&image, &settings, &instance(), &user, &vendor).problems;
+    let places: Vec<String> = said
+        .iter()
+        .filter_map(|problem| Some(problem.place.as_ref()?.source.to_string()))
+        .collect();
+    assert_eq!(places, ["vendor-data/part-004", "vendor-data2/part-003"]);
 }
 
 /// A part's headers and its text, in a message.
@@ -267,7 +325,13 @@ fn a_type_that_nobody_handles_is_named_with_its_size_and_without_its_content() {
 fn damaged_gzip_is_named_as_such() {
     let image = crate::image::Image::default();
     let data = UserData::new(b"\x1f\x8b\x08\0\0\0\0\0\0\x03cut".to_vec());
-    let prepared = prepare(&image, &Settings::default(), &instance(), &data, None);
+    let prepared = prepare(
+        &image,
+        &Settings::default(),
+        &instance(),
+        &data,
+        &VendorData::default(),
+    );
     let said: Vec<String> = prepared.problems.iter().map(ToString::to_string).collect();
     let want = "part-001: part ignored: gzip that cannot be unpacked: it is damaged, or cut short (13 bytes)";
     assert!(said[0].starts_with(want), "{said:?}");
