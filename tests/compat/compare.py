@@ -17,7 +17,6 @@ import itertools
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -138,8 +137,11 @@ def same(theirs, ours):
 
 def number(text):
     """A launch index; None when it is one of no instance, which the parts that are kept tell apart."""
-    found = re.fullmatch(r"\s*\+?([0-9]+)\s*", text or "")
-    return int(found[1]) if found else None
+    try:
+        found = int(text or "")
+    except ValueError:
+        return None
+    return found if 0 <= found < 2 ** 32 and text.isascii() else None
 
 
 def type_of(part):
