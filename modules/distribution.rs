@@ -4,28 +4,120 @@ use std::path::Path;
 
 use contract::machine::Probe;
 
+/// Distributions that are told the same things in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Debian, Ubuntu and what is made of them.
+    Debian,
+    /// Red Hat Enterprise Linux, Fedora, Amazon Linux and what is made of them.
+    RedHat,
+    /// SUSE and openSUSE.
+    Suse,
+    /// Alpine Linux.
+    Alpine,
+    /// Arch Linux.
+    Arch,
+    /// Nothing that is known here.
+    Other,
+}
+
+/// The families by the ids of their members. Source: cloud-init, `cloudinit/distros/__init__.py`
+/// (`OSFAMILIES`); os-release(5).
+const FAMILIES: &[(Family, &[&str])] = &[
+    (Family::Debian, &["debian", "ubuntu", "raspbian"]),
+    (
+        Family::RedHat,
+        &[
+            "rhel",
+            "amzn",
+            "fedora",
+            "centos",
+            "rocky",
+            "almalinux",
+            "ol",
+            "eurolinux",
+            "cloudlinux",
+            "miraclelinux",
+            "openEuler",
+            "virtuozzo",
+        ],
+    ),
+    (
+        Family::Suse,
+        &[
+            "suse",
+            "opensuse",
+            "opensuse-leap",
+            "opensuse-microos",
+            "opensuse-tumbleweed",
+            "sles",
+            "sle_hpc",
+            "sle-micro",
+        ],
+    ),
+    (Family::Alpine, &["alpine"]),
+    (Family::Arch, &["arch"]),
+];
+
 /// `ID` of /etc/os-release: `debian`, `amzn`; empty if it does not say.
 pub(crate) fn id(probe: &dyn Probe) -> String {
-    let text = probe.read(Path::new("/etc/os-release")).ok().flatten();
-    let text = text.unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let id = text.lines().find_map(|line| line.strip_prefix("ID="));
-    id.unwrap_or("").trim().trim_matches(['"', '\'']).to_owned()
+    field(&release(probe), "ID=")
+}
+
+/// The family, by the id or else by what the distribution says that it is like.
+pub(crate) fn family(probe: &dyn Probe) -> Family {
+    let release = release(probe);
+    let of = |id: &str| {
+        let mut all = FAMILIES.iter();
+        let family = all.find(|(_, ids)| ids.contains(&id));
+        family.map(|(family, _)| *family)
+    };
+    let like = field(&release, "ID_LIKE=");
+    let family = of(&field(&release, "ID=")).or_else(|| like.split_whitespace().find_map(of));
+    family.unwrap_or(Family::Other)
 }
 
 /// Red Hat's family. Source: cloud-init, the distributions of `cloudinit/distros/` that inherit
 /// from `rhel.py`.
 pub(crate) fn is_red_hat_like(probe: &dyn Probe) -> bool {
-    let ids = [
-        "rhel",
-        "amzn",
-        "fedora",
-        "centos",
-        "rocky",
-        "almalinux",
-        "ol",
-        "eurolinux",
-        "cloudlinux",
-    ];
-    ids.contains(&id(probe).as_str())
+    family(probe) == Family::RedHat
+}
+
+fn release(probe: &dyn Probe) -> String {
+    let text = probe.read(Path::new("/etc/os-release")).ok().flatten();
+    String::from_utf8_lossy(&text.unwrap_or_default()).into_owned()
+}
+
+fn field(release: &str, name: &str) -> String {
+    let value = release.lines().find_map(|line| line.strip_prefix(name));
+    let value = value.unwrap_or("").trim();
+    value.trim_matches(['"', '\'']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::testing::FakeMachine;
+
+    use super::*;
+
+    #[test]
+    fn a_distribution_belongs_to_the_family_of_its_id_or_else_of_what_it_is_like() {
+        #[rustfmt::skip]
+        let table = [
+            ("ID=debian\n",                                       Family::Debian),
+            ("NAME=x\nID=ubuntu\nID_LIKE=debian\n",               Family::Debian),
+            ("ID=kali\nID_LIKE=debian\n",                         Family::Debian),
+            ("ID=\"amzn\"\nID_LIKE=\"centos rhel fedora\"\n",     Family::RedHat),
+            ("ID=\"nobara\"\nID_LIKE=\"rhel centos\"\n",          Family::RedHat),
+            ("ID=\"sles\"\nID_LIKE=\"suse\"\n",                   Family::Suse),
+            ("ID=alpine\n",                                       Family::Alpine),
+            ("ID=arch\n",                                         Family::Arch),
+            ("ID=gentoo\n",                                       Family::Other),
+            ("",                                                  Family::Other),
+        ];
+        for (release, wanted) in table {
+            let machine = FakeMachine::with(&[("/etc/os-release", release)]);
+            assert_eq!(family(&machine), wanted, "{release:?}");
+        }
+    }
 }

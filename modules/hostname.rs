@@ -1,7 +1,7 @@
 //! The host name: set once for an instance, followed at later boots unless an admin changed it.
 //!
 //! Source: cloud-init, `cloudinit/config/cc_set_hostname.py`, `cc_update_hostname.py` and
-//! `cloudinit/util.py` (`get_hostname_fqdn`).
+//! `cloudinit/util.py` (`get_hostname_fqdn`) and `cloudinit/distros/` (`update_hostname`).
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -11,15 +11,21 @@ use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::name::Hostname;
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
-use contract::yaml::{Placed, Text};
+use contract::yaml::{Placed, Switch, Text};
 use serde::Deserialize;
 
-use crate::distribution;
+use crate::distribution::{self, Family};
+
+#[cfg(test)]
+mod tests;
 
 const ETC_HOSTNAME: &str = "/etc/hostname";
 
 /// What firstlight wrote to /etc/hostname last: another text there is an admin's.
 const PREVIOUS: &str = "/var/lib/firstlight/previous-hostname";
+
+/// The longest name that Linux takes (`HOST_NAME_MAX`, hostname(7)).
+const LONGEST: usize = 64;
 
 const KEYS: &[Key] = &[
     Key::new(
@@ -30,18 +36,18 @@ const KEYS: &[Key] = &[
     Key::new("fqdn", Shape::Scalar, "the machine's full name"),
     Key::new(
         "prefer_fqdn_over_hostname",
-        Shape::Bool,
+        Shape::Switch,
         "whether the full name is the host name; by default with Red Hat's family",
     ),
     Key::new(
         "preserve_hostname",
-        Shape::Bool,
+        Shape::Switch,
         "leave the machine's name alone",
     )
     .or("false"),
     Key::new(
         "create_hostname_file",
-        Shape::Bool,
+        Shape::Switch,
         "make /etc/hostname if it is not there",
     )
     .or("true"),
@@ -52,83 +58,130 @@ const KEYS: &[Key] = &[
 pub(crate) struct Wanted {
     hostname: Option<Placed<Text>>,
     fqdn: Option<Placed<Text>>,
-    prefer_fqdn_over_hostname: Option<bool>,
-    preserve_hostname: Option<bool>,
-    create_hostname_file: Option<bool>,
+    prefer_fqdn_over_hostname: Option<Switch>,
+    preserve_hostname: Option<Switch>,
+    create_hostname_file: Option<Switch>,
 }
 
-/// A short name and a full one.
+/// A host name and a full one, which may be the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {
     pub(crate) short: String,
     pub(crate) full: String,
 }
 
+impl Names {
+    fn of(full: &Hostname) -> Self {
+        Self {
+            short: full.short().to_owned(),
+            full: full.to_string(),
+        }
+    }
+}
+
 impl Wanted {
-    /// `fqdn` wins; a `hostname` with a dot is full; without either it is what the cloud says.
+    /// `fqdn` wins; a `hostname` with a dot is full; beside one without a dot the full name is the
+    /// cloud's, and without either both are.
     pub(crate) fn names(&self, ctx: &Context<'_>) -> Result<Option<Names>, Problem> {
         let checked = |given: &Placed<Text>, key: &str| {
             given.value.0.parse::<Hostname>().map_err(|error| {
                 Problem::error(Some(given.place.clone()), format!("{key}: {error}"))
             })
         };
-        let full = match (&self.fqdn, &self.hostname) {
+        let hostname = self.hostname.as_ref();
+        let hostname = hostname.map(|name| checked(name, "hostname")).transpose()?;
+        let cloud = || ctx.instance.local_hostname.as_ref().map(from_cloud);
+        Ok(match (&self.fqdn, hostname) {
             (Some(fqdn), hostname) => {
-                let fqdn = checked(fqdn, "fqdn")?;
-                let short = hostname
-                    .as_ref()
-                    .map(|name| checked(name, "hostname"))
-                    .transpose()?;
-                let short =
-                    short.map_or_else(|| fqdn.short().to_owned(), |name| name.short().to_owned());
-                return Ok(Some(Names {
-                    short,
-                    full: fqdn.to_string(),
-                }));
+                let mut names = Names::of(&checked(fqdn, "fqdn")?);
+                if let Some(hostname) = hostname {
+                    names.short = hostname.into();
+                }
+                Some(names)
             }
-            (None, Some(hostname)) => checked(hostname, "hostname")?,
-            (None, None) => match &ctx.instance.local_hostname {
-                Some(name) => from_cloud(name),
-                None => return Ok(None),
-            },
-        };
-        Ok(Some(Names {
-            short: full.short().to_owned(),
-            full: full.to_string(),
-        }))
+            (None, Some(name)) if name.domain().is_some() => Some(Names::of(&name)),
+            (None, Some(name)) => Some(Names {
+                full: cloud().unwrap_or_else(|| name.clone()).into(),
+                short: name.into(),
+            }),
+            (None, None) => tagged(ctx)
+                .ok()
+                .flatten()
+                .or_else(cloud)
+                .as_ref()
+                .map(Names::of),
+        })
     }
 
+    /// The name to set, and what is odd about it.
+    ///
     /// Source of the default: cloud-init, `cloudinit/distros/rhel.py` (`prefer_fqdn`).
-    fn written(&self, names: Names, ctx: &Context<'_>) -> String {
-        let default = || distribution::is_red_hat_like(ctx.probe);
-        if self.prefer_fqdn_over_hostname.unwrap_or_else(default) {
-            names.full
-        } else {
-            names.short
-        }
-    }
-
-    /// The name to set, and the problem if there is one.
-    fn name(&self, ctx: &Context<'_>) -> Result<Option<Hostname>, Problem> {
-        if self.preserve_hostname.unwrap_or(false) {
+    fn name(
+        &self,
+        ctx: &Context<'_>,
+        told: &mut Vec<Problem>,
+    ) -> Result<Option<Hostname>, Problem> {
+        if self.preserve_hostname.is_some_and(|switch| switch.0) {
             return Ok(None);
         }
         let Some(names) = self.names(ctx)? else {
             return Ok(None);
         };
-        Ok(self.written(names, ctx).parse().ok())
+        if let (None, None, Err(problem)) = (&self.fqdn, &self.hostname, tagged(ctx)) {
+            told.push(problem);
+        }
+        let default = || distribution::is_red_hat_like(ctx.probe);
+        let is_full = self
+            .prefer_fqdn_over_hostname
+            .map_or_else(default, |switch| switch.0);
+        if is_full && names.full.len() > LONGEST {
+            let place = self.fqdn.as_ref().or(self.hostname.as_ref());
+            let message =
+                format!("the full name is longer than {LONGEST} bytes; the short one is set");
+            told.push(Problem::warning(
+                place.map(|name| name.place.clone()),
+                message,
+            ));
+            return Ok(names.short.parse().ok());
+        }
+        if let (true, None, Some(given)) = (is_full, &self.fqdn, &self.hostname)
+            && given.value.0 != names.short_of_full()
+        {
+            let message =
+                "hostname: a full name is preferred here, and the full name is the cloud's";
+            let hint = "give `fqdn` as well, or `prefer_fqdn_over_hostname: false`";
+            let problem = Problem::warning(Some(given.place.clone()), message);
+            told.push(problem.hint(hint));
+        }
+        let name = if is_full { names.full } else { names.short };
+        Ok(name.parse().ok())
     }
 
-    fn step(&self, name: &Hostname, ctx: &Context<'_>) -> Step {
-        let text = format!("{name}\n");
+    /// Whether /etc/hostname is to be written. hostnamectl(1), with which cloud-init sets the name on
+    /// Red Hat's and SUSE's, leaves it alone unless it may be made; elsewhere one that is there is
+    /// kept right.
+    fn writes_file(&self, ctx: &Context<'_>) -> bool {
+        let is_there = || matches!(ctx.probe.kind(Path::new(ETC_HOSTNAME)), Ok(Some(_)));
+        let family = || distribution::family(ctx.probe);
+        let by_hostnamectl = || matches!(family(), Family::RedHat | Family::Suse);
+        self.create_hostname_file.is_none_or(|switch| switch.0) || (is_there() && !by_hostnamectl())
+    }
+
+    /// What makes `name` the machine's, in the kernel and, if that may be, in its file.
+    fn set(&self, name: &Hostname, ctx: &Context<'_>) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let is_there = matches!(ctx.probe.kind(Path::new(ETC_HOSTNAME)), Ok(Some(_)));
-        if is_there || self.create_hostname_file.unwrap_or(true) {
-            effects.push(Effect::file(ETC_HOSTNAME, text.clone()));
+        if self.writes_file(ctx) {
+            let old = text(ctx, ETC_HOSTNAME).unwrap_or_default();
+            effects.push(Effect::file(ETC_HOSTNAME, with_name(&old, name)));
         }
         effects.push(Effect::Hostname(name.clone()));
-        effects.push(Effect::file(PREVIOUS, text));
-        Step::new("hostname", effects)
+        effects
+    }
+}
+
+impl Names {
+    fn short_of_full(&self) -> &str {
+        self.full.split('.').next().unwrap_or(&self.full)
     }
 }
 
@@ -141,6 +194,77 @@ fn from_cloud(name: &Hostname) -> Hostname {
             .ok()
     });
     made.unwrap_or_else(|| name.clone())
+}
+
+/// The name in the instance's tag that the image names, where the metadata has tags; a tag that is no
+/// name is a problem, and the cloud's name counts.
+fn tagged(ctx: &Context<'_>) -> Result<Option<Hostname>, Problem> {
+    let from = ctx.config.get("firstlight");
+    let from = from.and_then(|section| section.get("hostname_from"));
+    let Some((from, key)) =
+        from.and_then(|from| Some((from, from.as_str()?.strip_prefix("tag:")?)))
+    else {
+        return Ok(None);
+    };
+    let place = || Some(from.place.clone());
+    let tags = ctx.instance.rest.get("meta-data");
+    let tags = tags.and_then(|data| data.get("tags")?.get("instance"));
+    let Some(tag) = tags.and_then(|tags| tags.get(key)) else {
+        let message = format!("the metadata has no tag `{key}`; the cloud's name counts");
+        let hint = "let the instance show its tags in its metadata (InstanceMetadataTags), and set that one";
+        return Err(Problem::warning(place(), message).hint(hint));
+    };
+    let name = tag.as_str().unwrap_or_default().parse();
+    name.map(Some).map_err(|error| {
+        let message = format!("the tag `{key}` is {error}; the cloud's name counts");
+        Problem::warning(place(), message)
+    })
+}
+
+/// The name in /etc/hostname, if there is one.
+pub(crate) fn current(ctx: &Context<'_>) -> Option<Names> {
+    let text = text(ctx, ETC_HOSTNAME)?;
+    name_in(&text)?.parse().ok().as_ref().map(Names::of)
+}
+
+fn text(ctx: &Context<'_>, path: &str) -> Option<String> {
+    let bytes = ctx.probe.read(Path::new(path)).ok().flatten()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The names in a file such as /etc/hostname, comments left out (hostname(5)).
+fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    let bare = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or("").trim());
+    bare.filter(|line| !line.is_empty())
+}
+
+/// The one name in a file; several are none, as with cloud-init.
+fn name_in(text: &str) -> Option<&str> {
+    let name = names_in(text).next()?;
+    names_in(text).all(|other| other == name).then_some(name)
+}
+
+/// The text of /etc/hostname with this name; what else is in it stays.
+fn with_name(old: &str, name: &Hostname) -> String {
+    if name_in(old).is_none() && names_in(old).next().is_some() {
+        return format!("{name}\n");
+    }
+    let mut lines = Vec::new();
+    let mut is_there = false;
+    for line in old.lines() {
+        let Some(now) = name_in(line) else {
+            lines.push(line.to_owned());
+            continue;
+        };
+        lines.push(line.trim().replacen(now, name.as_str(), 1));
+        is_there = true;
+    }
+    if !is_there {
+        lines.push(name.to_string());
+    }
+    format!("{}\n", lines.join("\n"))
 }
 
 /// Sets the host name once for an instance.
@@ -158,11 +282,17 @@ impl Module for SetHostname {
     type Section = Wanted;
 
     fn plan(want: Wanted, ctx: &Context<'_>) -> Plan {
-        match want.name(ctx) {
-            Ok(Some(name)) => want.step(&name, ctx).into(),
-            Ok(None) => Plan::nothing(),
-            Err(problem) => Plan::problem(problem),
+        let mut plan = Plan::nothing();
+        match want.name(ctx, &mut plan.problems) {
+            Ok(Some(name)) => {
+                let mut effects = want.set(&name, ctx);
+                effects.push(Effect::file(PREVIOUS, format!("{name}\n")));
+                plan.push(Step::new("hostname", effects));
+            }
+            Ok(None) => {}
+            Err(problem) => plan.problems.push(problem),
         }
+        plan
     }
 }
 
@@ -181,120 +311,28 @@ impl Module for UpdateHostname {
     type Section = Wanted;
 
     fn plan(want: Wanted, ctx: &Context<'_>) -> Plan {
-        let text = |path: &str| {
-            let bytes = ctx.probe.read(Path::new(path)).ok().flatten()?;
-            Some(String::from_utf8_lossy(&bytes).trim().to_owned())
-        };
-        let (now, ours) = (text(ETC_HOSTNAME), text(PREVIOUS));
-        if ours.is_none() || now != ours {
+        let (now, ours) = (text(ctx, ETC_HOSTNAME), text(ctx, PREVIOUS));
+        let (now, ours) = (
+            now.as_deref().and_then(name_in),
+            ours.as_deref().and_then(name_in),
+        );
+        if now.is_some() && ours.is_some() && now != ours {
             return Plan::nothing();
         }
-        // A name that cannot be used was told of by set_hostname.
-        match want.name(ctx) {
-            Ok(Some(name)) => want.step(&name, ctx).into(),
-            Ok(None) | Err(_) => Plan::nothing(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use contract::testing::{FakeMachine, Setting};
-
-    use super::*;
-
-    #[test]
-    fn the_name_is_the_users_before_the_clouds() {
-        #[rustfmt::skip]
-        let table = [
-            // configuration                                                     written
-            ("{}",                                                               "ip-10-0-0-7"),
-            ("hostname: web",                                                    "web"),
-            ("hostname: web.example.com",                                        "web"),
-            ("fqdn: db.example.com",                                             "db"),
-            ("{fqdn: db.example.com, hostname: web}",                            "web"),
-            ("{fqdn: db.example.com, prefer_fqdn_over_hostname: yes}",           "db.example.com"),
-            ("hostname: 42",                                                     "42"),
-        ];
-        for (config, name) in table {
-            let mut setting = Setting::default();
-            setting.instance.local_hostname = Some("10.0.0.7".parse().unwrap());
-            let plan = setting.plan::<SetHostname>(config);
-            assert_eq!(
-                plan.text_of("/etc/hostname").as_deref(),
-                Some(&*format!("{name}\n")),
-                "{config}"
-            );
-        }
-        assert!(
-            Setting::default()
-                .plan::<SetHostname>("{hostname: a, preserve_hostname: true}")
-                .steps
-                .is_empty()
-        );
-    }
-
-    #[test]
-    fn a_distribution_that_prefers_full_names_gets_them() {
-        #[rustfmt::skip]
-        let table = [
-            // os-release        configuration                          written
-            ("ID=\"amzn\"\n",   "{}",                                  "ip-10-0-0-7.ec2.internal"),
-            ("ID=rocky\n",      "{}",                                  "ip-10-0-0-7.ec2.internal"),
-            ("ID=debian\n",     "{}",                                  "ip-10-0-0-7"),
-            ("ID=\"amzn\"\n",   "prefer_fqdn_over_hostname: false",    "ip-10-0-0-7"),
-        ];
-        for (release, config, name) in table {
-            let mut setting = Setting {
-                machine: FakeMachine::with(&[("/etc/os-release", release)]),
-                ..Setting::default()
-            };
-            setting.instance.local_hostname = Some("ip-10-0-0-7.ec2.internal".parse().unwrap());
-            let text = setting.plan::<SetHostname>(config).text_of(ETC_HOSTNAME);
-            assert_eq!(text, Some(format!("{name}\n")), "{release:?} {config}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_shall_not_be_made_is_still_kept_right() {
-        let config = "{hostname: web, create_hostname_file: false}";
-        let setting = Setting::default();
-        assert_eq!(
-            setting.plan::<SetHostname>(config).text_of(ETC_HOSTNAME),
-            None
-        );
-        let setting = Setting {
-            machine: FakeMachine::with(&[(ETC_HOSTNAME, "old\n")]),
-            ..setting
+        // What is odd about a name was told of by set_hostname.
+        let Ok(Some(name)) = want.name(ctx, &mut Vec::new()) else {
+            return Plan::nothing();
         };
-        let text = setting.plan::<SetHostname>(config).text_of(ETC_HOSTNAME);
-        assert_eq!(text.as_deref(), Some("web\n"));
-    }
-
-    #[test]
-    fn a_bad_name_is_told_with_its_place() {
-        let plan = Setting::default().plan::<SetHostname>("hostname: -bad");
-        assert!(
-            plan.problems[0]
-                .to_string()
-                .starts_with("test:1:11: hostname: not a valid host name"),
-            "{plan:?}"
-        );
-    }
-
-    #[test]
-    fn an_admins_name_is_left_alone() {
-        let with = |now: &str| Setting {
-            machine: FakeMachine::with(&[("/etc/hostname", now), (PREVIOUS, "web\n")]),
-            ..Setting::default()
-        };
-        assert!(
-            with("mine\n")
-                .plan::<UpdateHostname>("hostname: web2")
-                .steps
-                .is_empty()
-        );
-        let plan = with("web\n").plan::<UpdateHostname>("hostname: web2");
-        assert_eq!(plan.text_of("/etc/hostname").as_deref(), Some("web2\n"));
+        let wanted = Some(name.as_str());
+        let mut effects = Vec::new();
+        if now.is_none() || (now == ours && now != wanted) {
+            effects = want.set(&name, ctx);
+        }
+        if ours != wanted {
+            effects.push(Effect::file(PREVIOUS, format!("{name}\n")));
+        }
+        let mut plan = Plan::nothing();
+        plan.push(Step::new("hostname", effects));
+        plan
     }
 }

@@ -1,22 +1,30 @@
-//! /etc/hosts. Source: cloud-init, `cloudinit/config/cc_update_etc_hosts.py`.
+//! /etc/hosts. Source: cloud-init, `cloudinit/config/cc_update_etc_hosts.py` and
+//! `cloudinit/distros/__init__.py` (`update_etc_hosts`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use contract::effect::Effect;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
-use contract::yaml::{Kind, Placed, Value};
+use contract::template::Variables;
+use contract::yaml::{Placed, Switch, Value};
 use serde::Deserialize;
 
-use crate::hostname::{Names, Wanted};
+use crate::distribution::{self, Family};
+use crate::hostname::{self, Names, Wanted};
+
+#[cfg(test)]
+mod tests;
 
 const ETC_HOSTS: &str = "/etc/hosts";
 
+const TEMPLATES: &str = "/etc/cloud/templates";
+
 const KEYS: &[Key] = &[Key::new(
     "manage_etc_hosts",
-    Shape::OneOf(&[Shape::Bool, Shape::Word(&["localhost", "template"])]),
-    "`true` writes all of /etc/hosts at every boot, `localhost` the machine's own line",
+    Shape::OneOf(&[Shape::Switch, Shape::Word(&["localhost", "template"])]),
+    "`true` writes all of /etc/hosts at every boot, `localhost` adds the machine's own line",
 )
 .or("false")];
 
@@ -27,6 +35,13 @@ pub(crate) struct UpdateEtcHosts;
 #[derive(Debug, Deserialize)]
 pub(crate) struct Section {
     manage_etc_hosts: Option<Placed<Value>>,
+}
+
+/// How much of the file is ours.
+enum Manage {
+    Nothing,
+    Line,
+    Whole,
 }
 
 impl Module for UpdateEtcHosts {
@@ -44,118 +59,124 @@ impl Module for UpdateEtcHosts {
         let Some(manage) = want.manage_etc_hosts else {
             return Plan::nothing();
         };
-        let whole = match &manage.value.kind {
-            Kind::Bool(false) => return Plan::nothing(),
-            Kind::Bool(true) => true,
-            Kind::String(word) if word == "template" => true,
-            Kind::String(word) if word == "localhost" => false,
-            _ => {
-                let problem = Problem::error(
-                    Some(manage.place),
-                    "manage_etc_hosts: expected true, false or localhost",
-                );
-                return Plan::problem(problem);
-            }
-        };
+        let mut plan = Plan::nothing();
+        let how = manage_of(&manage, &mut plan.problems);
+        if matches!(how, Manage::Nothing) {
+            return plan;
+        }
         // A name that cannot be used was told of by set_hostname.
-        let names = ctx.config.section::<Wanted>(&["hostname", "fqdn"]).ok();
-        let Some(names) = names.and_then(|wanted| wanted.names(ctx).ok().flatten()) else {
-            return Plan::nothing();
+        let wanted = ctx.config.section::<Wanted>(&["hostname", "fqdn"]).ok();
+        let names = wanted.and_then(|wanted| wanted.names(ctx).ok().flatten());
+        let Some(names) = names.or_else(|| hostname::current(ctx)) else {
+            let message = "manage_etc_hosts: the machine has no name";
+            plan.problems
+                .push(Problem::warning(Some(manage.place), message).hint("give `hostname`"));
+            return plan;
         };
-        let old = ctx
-            .probe
-            .read(Path::new(ETC_HOSTS))
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        let old = String::from_utf8_lossy(&old).into_owned();
-        let text = if whole {
-            all_lines(&names)
-        } else {
-            with_own_line(&old, &names)
+        let text = match how {
+            Manage::Whole => match whole(&names, ctx) {
+                Ok(text) => Some(text),
+                Err(problem) => {
+                    plan.problems.push(problem);
+                    None
+                }
+            },
+            _ => with_own_line(&names, ctx),
         };
-        Step::new("hosts", [Effect::file(ETC_HOSTS, text)]).into()
+        if let Some(text) = text {
+            plan.push(Step::new("hosts", [Effect::file(ETC_HOSTS, text)]));
+        }
+        plan
     }
 }
 
-fn own_line(names: &Names) -> String {
-    if names.full == names.short {
-        format!("127.0.1.1 {}", names.short)
+fn manage_of(manage: &Placed<Value>, problems: &mut Vec<Problem>) -> Manage {
+    let place = || Some(manage.place.clone());
+    if let Some(Switch(on)) = Switch::of(&manage.value) {
+        return if on { Manage::Whole } else { Manage::Nothing };
+    }
+    match manage.value.as_str() {
+        Some("localhost") => Manage::Line,
+        Some("template") => {
+            let message = "manage_etc_hosts: `template` is an old spelling";
+            problems.push(Problem::notice(place(), message).hint("write `true`"));
+            Manage::Whole
+        }
+        _ => {
+            let message = "manage_etc_hosts: expected true, false or localhost";
+            problems.push(Problem::error(place(), message));
+            Manage::Nothing
+        }
+    }
+}
+
+/// The whole file: the image's template, or the lines that cloud-init's own templates have.
+fn whole(names: &Names, ctx: &Context<'_>) -> Result<String, Problem> {
+    let family = distribution::family(ctx.probe);
+    let name = match family {
+        Family::Debian => "debian".to_owned(),
+        Family::RedHat => "redhat".to_owned(),
+        Family::Suse => "suse".to_owned(),
+        Family::Alpine => "alpine".to_owned(),
+        Family::Arch => "arch".to_owned(),
+        Family::Other => distribution::id(ctx.probe),
+    };
+    let path = PathBuf::from(TEMPLATES).join(format!("hosts.{name}.tmpl"));
+    let Some(template) = ctx.probe.read(&path).ok().flatten() else {
+        return Ok(lines(family, names));
+    };
+    let variables = Variables::default()
+        .text("hostname", &names.short)
+        .text("fqdn", &names.full);
+    let rendered = (ctx.render)(&String::from_utf8_lossy(&template), &variables);
+    rendered.map_err(|error| Problem::error(None, format!("{}: {error}", path.display())))
+}
+
+/// Source: cloud-init, `templates/hosts.*.tmpl`.
+fn lines(family: Family, names: &Names) -> String {
+    let own = format!("{} {}", names.full, names.short);
+    let head = "# Written by firstlight at every boot (manage_etc_hosts: true).\n";
+    let body = match family {
+        Family::RedHat => format!(
+            "127.0.0.1 {own}\n127.0.0.1 localhost.localdomain localhost\n\
+             127.0.0.1 localhost4.localdomain4 localhost4\n\n\
+             ::1 {own}\n::1 localhost.localdomain localhost\n\
+             ::1 localhost6.localdomain6 localhost6\n"
+        ),
+        _ => format!(
+            "127.0.1.1 {own}\n127.0.0.1 localhost\n\n\
+             ::1 localhost ip6-localhost ip6-loopback\n\
+             ff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n"
+        ),
+    };
+    format!("{head}{body}")
+}
+
+/// The file with a line of the machine's own behind it; `None` if it has one. Every line that is
+/// there stays.
+fn with_own_line(names: &Names, ctx: &Context<'_>) -> Option<String> {
+    let address = match distribution::family(ctx.probe) {
+        Family::Debian | Family::Suse | Family::Alpine => "127.0.1.1",
+        Family::RedHat | Family::Arch | Family::Other => "127.0.0.1",
+    };
+    let old = ctx.probe.read(Path::new(ETC_HOSTS)).ok().flatten();
+    let old = String::from_utf8_lossy(&old.unwrap_or_default()).into_owned();
+    let is_own = |line: &str| {
+        let mut words = line.split('#').next().unwrap_or("").split_whitespace();
+        words.next() == Some(address)
+            && words.next() == Some(&names.full)
+            && words.any(|alias| alias == names.short)
+    };
+    if old.lines().any(is_own) {
+        return None;
+    }
+    let gap = if old.is_empty() || old.ends_with('\n') {
+        ""
     } else {
-        format!("127.0.1.1 {} {}", names.full, names.short)
-    }
-}
-
-fn all_lines(names: &Names) -> String {
-    let own = own_line(names);
-    let ipv6 = own.replacen("127.0.1.1", "::1", 1);
-    format!(
-        "# Written by firstlight at every boot (manage_etc_hosts: true).\n{own}\n127.0.0.1 localhost\n\
-         {ipv6}\n::1 localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n"
-    )
-}
-
-fn with_own_line(old: &str, names: &Names) -> String {
-    let own = own_line(names);
-    let is_own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
-    let mut lines: Vec<&str> = Vec::new();
-    let mut placed = false;
-    for line in old.lines() {
-        if !is_own(line) {
-            lines.push(line);
-        } else if !placed {
-            lines.push(&own);
-            placed = true;
-        }
-    }
-    if !placed {
-        lines.insert(0, &own);
-    }
-    format!("{}\n", lines.join("\n"))
-}
-
-#[cfg(test)]
-mod tests {
-    use contract::testing::{FakeMachine, Setting};
-
-    use super::*;
-
-    #[test]
-    fn only_the_machines_own_line_changes_with_localhost() {
-        #[rustfmt::skip]
-        let table = [
-            ("127.0.0.1 localhost\n",                        "127.0.1.1 web.example.com web\n127.0.0.1 localhost\n"),
-            ("# mine\n127.0.1.1 old\n10.0.0.1 db\n",         "# mine\n127.0.1.1 web.example.com web\n10.0.0.1 db\n"),
-            ("",                                             "127.0.1.1 web.example.com web\n"),
-        ];
-        for (old, new) in table {
-            let setting = Setting {
-                machine: FakeMachine::with(&[(ETC_HOSTS, old)]),
-                ..Setting::default()
-            };
-            let plan = setting
-                .plan::<UpdateEtcHosts>("{manage_etc_hosts: localhost, fqdn: web.example.com}");
-            assert_eq!(plan.text_of(ETC_HOSTS).as_deref(), Some(new), "{old:?}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_touched_unless_asked_for() {
-        for config in [
-            "{}",
-            "hostname: web",
-            "{hostname: web, manage_etc_hosts: false}",
-        ] {
-            assert!(
-                Setting::default()
-                    .plan::<UpdateEtcHosts>(config)
-                    .steps
-                    .is_empty(),
-                "{config}"
-            );
-        }
-        let plan =
-            Setting::default().plan::<UpdateEtcHosts>("{hostname: web, manage_etc_hosts: [1]}");
-        assert!(plan.problems[0].to_string().contains("test:1:"), "{plan:?}");
-    }
+        "\n"
+    };
+    Some(format!(
+        "{old}{gap}{address}\t{}\t{}\n",
+        names.full, names.short
+    ))
 }

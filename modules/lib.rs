@@ -6,6 +6,7 @@
 use contract::module::Entry;
 
 mod accounts;
+mod bootcmd;
 mod boothook;
 mod cloud_init;
 mod command;
@@ -21,10 +22,12 @@ mod hostname;
 mod hosts;
 mod part_handlers;
 mod resizefs;
+mod resolv_conf;
 mod script;
 mod scripts;
 mod scripts_by_time;
 mod set_passwords;
+mod shell_script;
 mod ssh_keys;
 mod sshd_config;
 mod switch;
@@ -41,12 +44,14 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<part_handlers::PartHandlers>(),
     Entry::of::<part_handlers::PartHandlersAlways>(),
     Entry::of::<boothook::BootHook>(),
+    Entry::of::<bootcmd::Bootcmd>(),
     Entry::of::<write_files::WriteFiles>(),
     Entry::of::<growpart::GrowPart>(),
     Entry::of::<resizefs::ResizeFs>(),
     Entry::of::<hostname::SetHostname>(),
     Entry::of::<hostname::UpdateHostname>(),
     Entry::of::<hosts::UpdateEtcHosts>(),
+    Entry::of::<resolv_conf::ResolvConf>(),
     Entry::of::<users::UsersGroups>(),
     Entry::of::<ssh_keys::Ssh>(),
     Entry::of::<set_passwords::SetPasswords>(),

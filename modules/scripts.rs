@@ -9,13 +9,14 @@ use std::path::PathBuf;
 
 use contract::effect::{Effect, Mode, Program};
 use contract::module::{Context, Facts, Frequency, Module, NoKeys, Stage, Wake};
-use contract::plan::{Plan, Problem, Step};
+use contract::plan::{Plan, Step};
 use contract::schema::{Key, Shape};
 use contract::secret::Secret;
 use contract::user_data::{Part, PartKind};
-use contract::yaml::{Kind, Value};
+use contract::yaml::Value;
 use serde::Deserialize;
 
+use crate::shell_script::shellify;
 use crate::{command, script};
 
 const RUNCMD: &str = "runcmd";
@@ -53,7 +54,7 @@ impl Module for Runcmd {
         let Some(items) = want.runcmd else {
             return Plan::nothing();
         };
-        match shellify(&items) {
+        match shellify(RUNCMD, &items) {
             Ok(text) => {
                 let script = Secret::new(text.into_bytes());
                 let path = path(RUNCMD, ctx);
@@ -89,7 +90,7 @@ impl Module for ScriptsUser {
         if let Some(text) = ctx
             .config
             .get(RUNCMD)
-            .and_then(|items| shellify(items).ok())
+            .and_then(|items| shellify(RUNCMD, items).ok())
         {
             scripts.insert(RUNCMD.to_owned(), Secret::new(text.into_bytes()));
         }
@@ -110,65 +111,11 @@ fn path(name: &str, ctx: &Context<'_>) -> PathBuf {
     ctx.instance_dir.join("scripts").join(name)
 }
 
-/// One script of all items: a text is a line as it is, a list is a line of quoted words.
-fn shellify(items: &Value) -> Result<String, Problem> {
-    let wrong = |value: &Value, what: &str| {
-        let message = format!(
-            "runcmd: expected {what}, found {}; nothing of runcmd is run",
-            value.kind.name()
-        );
-        Problem::error(Some(value.place.clone()), message)
-    };
-    let Some(list) = items.as_list() else {
-        return Err(wrong(items, "a list of commands"));
-    };
-    let mut text = String::from("#!/bin/sh\n");
-    for item in list {
-        match &item.kind {
-            Kind::String(line) => text.push_str(line),
-            Kind::List(words) => {
-                let quoted = |word: &Value| {
-                    let text = word.to_text().ok_or_else(|| wrong(word, "a word"))?;
-                    Ok(quote(&text))
-                };
-                let words: Result<Vec<String>, Problem> = words.iter().map(quoted).collect();
-                text.push_str(&words?.join(" "));
-            }
-            Kind::Null => continue,
-            _ => return Err(wrong(item, "a line or a list of words")),
-        }
-        text.push('\n');
-    }
-    Ok(text)
-}
-
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
-    use contract::testing::{Setting, config};
+    use contract::testing::Setting;
 
     use super::*;
-
-    #[test]
-    fn runcmd_is_one_script_of_the_shell() {
-        #[rustfmt::skip]
-        let table = [
-            ("runcmd: [ls -l, echo $HOME]",                     "#!/bin/sh\nls -l\necho $HOME\n"),
-            ("runcmd: [[echo, \"it's\", 3]]",                   "#!/bin/sh\n'echo' 'it'\\''s' '3'\n"),
-            ("runcmd: [null, ls]",                              "#!/bin/sh\nls\n"),
-        ];
-        for (text, script) in table {
-            let config = config(text);
-            assert_eq!(
-                shellify(config.get("runcmd").unwrap()).unwrap(),
-                script,
-                "{text}"
-            );
-        }
-    }
 
     #[test]
     fn one_item_that_is_no_command_stops_all_of_runcmd() {

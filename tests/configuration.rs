@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::fs;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
@@ -48,6 +50,7 @@ fn the_images_module_lists_order_omit_and_say_how_often() {
     assert_eq!(row("scripts_user"), "always", "{modules}");
     assert_eq!(row("update_etc_hosts"), "never", "{modules}");
 
+    fs::remove_file(case.path("etc/hostname")).unwrap();
     let by_hand = case.run(&["run", "update_hostname"]);
     assert!(by_hand.stdout.contains("update_hostname"), "{by_hand:?}");
 }

@@ -173,3 +173,89 @@ write_files:
         assert!(all.contains(says), "{says}: {apply:?}");
     }
 }
+
+#[test]
+fn bootcmd_runs_at_each_boot_before_the_files_and_its_last_exit_code_counts() {
+    let Some(machine) = Debian::with_image("system_info: {default_user: {name: deploy}}\n") else {
+        return;
+    };
+    machine.write(
+        "seed/user-data",
+        "#cloud-config
+bootcmd:
+  - echo $INSTANCE_ID >> /srv/ids
+  - [sh, -c, 'test -e /srv/file || echo before >> /srv/order']
+  - 'false'
+  - test ! -e /srv/fail
+write_files:
+  - {path: /srv/file, content: x}
+",
+    );
+    machine.write("seed/meta-data", "instance-id: i-1\n");
+    let seed = machine.path("seed").display().to_string();
+    for boot in 1..=2 {
+        let said = machine.run(&["--seed", &seed, "boot"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        let status = machine.run(&["status"]);
+        assert_eq!(status.code, 0, "{status:?}");
+        assert_eq!(machine.lines("srv/ids"), boot, "boot {boot}");
+    }
+    assert_eq!(machine.text("srv/ids"), "i-1\ni-1\n");
+    assert_eq!(machine.text("srv/order"), "before\n");
+    machine.write("srv/fail", "");
+    machine.run(&["--seed", &seed, "boot"]);
+    let status = machine.run(&["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    assert!(
+        status.text.contains("`bootcmd` ended with exit code 1"),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn names_follow_user_data_and_the_images_template() {
+    let case = Case::made(
+        "#cloud-config\nfqdn: web.example.com\nmanage_etc_hosts: true\n",
+        "instance-id: i-1\nlocal-hostname: ip-10-0-0-7.ec2.internal\n",
+    );
+    case.write_seed("root/etc/os-release", "ID=debian\n");
+    case.write_seed(
+        "root/etc/cloud/templates/hosts.debian.tmpl",
+        "## template:jinja\n{# of the image -#}\n# kept\n127.0.1.1 {{fqdn}} {{hostname}}\n",
+    );
+    let boot = || {
+        let said = case.run(&["boot"]);
+        assert_eq!(said.code, 0, "{said:?}");
+    };
+    boot();
+    assert_eq!(case.text("etc/hostname"), "web\n");
+    assert_eq!(
+        case.text("etc/hosts"),
+        "# kept\n127.0.1.1 web.example.com web\n"
+    );
+
+    case.write_seed(
+        "user-data",
+        "#cloud-config\nhostname: other\nmanage_etc_hosts: localhost\n",
+    );
+    boot();
+    assert_eq!(case.text("etc/hostname"), "other\n");
+    let hosts = case.text("etc/hosts");
+    assert!(
+        hosts.ends_with("127.0.1.1\tip-10-0-0-7.ec2.internal\tother\n"),
+        "{hosts}"
+    );
+
+    case.write_seed(
+        "meta-data",
+        "instance-id: i-2\nlocal-hostname: ip-10-0-0-8\n",
+    );
+    boot();
+    assert_eq!(
+        case.text("etc/hostname"),
+        "other\n",
+        "a new instance has its own name"
+    );
+    let plan = case.run(&["plan"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+}

@@ -48,6 +48,7 @@ pub(super) fn run(data: &[u8]) {
         handlers: &prepared.handlers,
         instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
         probe: &machine,
+        render: engine::render,
     };
     for entry in entries {
         support::shown(&entry.plan(&context));

@@ -194,6 +194,7 @@ impl Checked {
             handlers: &[],
             instance_dir: dir,
             probe: &NoFiles,
+            render: engine::render,
         };
         for entry in modules::TABLE {
             let names = entry.facts.key_names();

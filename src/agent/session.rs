@@ -404,6 +404,7 @@ pub(crate) fn run_stage(
         handlers: &known.prepared.handlers,
         instance_dir: &dir,
         probe,
+        render: engine::render,
     };
     // What is done at every boot is done anew for another instance, too: below a root that was
     // never booted one instance may follow another within one boot.

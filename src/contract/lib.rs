@@ -27,6 +27,7 @@ pub mod plan;
 pub mod report;
 pub mod schema;
 pub mod secret;
+pub mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tool;

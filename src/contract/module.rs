@@ -11,6 +11,7 @@ use crate::params::Params;
 use crate::part_handler::PartHandler;
 use crate::plan::Plan;
 use crate::schema::Key;
+use crate::template::Render;
 use crate::user_data::Part;
 
 /// A stretch of the boot.
@@ -120,6 +121,8 @@ pub struct Context<'a> {
     pub instance_dir: &'a Path,
     /// The machine's eyes.
     pub probe: &'a dyn Probe,
+    /// See [`Render`].
+    pub render: Render,
 }
 
 /// A pure planner. It is never an error for a key to be absent: that is `Option::None`.

@@ -18,6 +18,7 @@ use crate::params::Params;
 use crate::part_handler::PartHandler;
 use crate::plan::Plan;
 use crate::schema::Key;
+use crate::template::Variables;
 use crate::user_data::Part;
 use crate::yaml;
 
@@ -235,6 +236,15 @@ impl Default for Setting {
     }
 }
 
+/// Renders names alone, `{{name}}`: what is in a template besides is the engine's.
+fn names(text: &str, variables: &Variables) -> Result<String, String> {
+    let mut text = text.to_owned();
+    for (name, value) in variables.as_map() {
+        text = text.replace(&format!("{{{{{name}}}}}"), value.as_str().unwrap_or("?"));
+    }
+    Ok(text)
+}
+
 impl Setting {
     /// What module `M` wants with this configuration, as YAML text.
     #[must_use]
@@ -248,6 +258,7 @@ impl Setting {
             handlers: &self.handlers,
             instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
             probe: &self.machine,
+            render: names,
         })
     }
 }

@@ -23,9 +23,11 @@ pub mod semaphore;
 pub mod settings;
 pub mod store;
 mod template;
+mod templates;
 mod user_data;
 pub mod validate;
 mod vendor;
 
 pub use prepare::{PartRow, Prepared, prepare, prepare_with};
+pub use templates::render;
 pub use user_data::{Reach, Surroundings};

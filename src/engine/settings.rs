@@ -170,6 +170,7 @@ impl Settings {
             "on_interrupt",
             "part_handlers",
             "part_handler_timeout",
+            "hostname_from",
         ];
         let mut handlers = PartHandlers::default();
         let mut run_handlers = false;
@@ -213,6 +214,13 @@ impl Settings {
                         reader.wrong(value, "firstlight.part_handler_timeout", wanted);
                     }
                 },
+                // Whoever sets the host name reads it.
+                "hostname_from" => {
+                    let key = value.as_str().and_then(|text| text.strip_prefix("tag:"));
+                    if key.is_none_or(str::is_empty) {
+                        reader.wrong(value, "firstlight.hostname_from", "`tag:NAME`");
+                    }
+                }
                 _ => {
                     for (_, value) in reader.pairs(value, "firstlight.user_data", &["parameters"]) {
                         self.parameters.read(value, reader);

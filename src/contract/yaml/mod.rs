@@ -3,7 +3,8 @@
 //!
 //! [`parse`] gives a [`Value`]; a [`Value`] is a serde deserializer for typed sections, whose
 //! errors name place and path; [`Placed`] keeps a field's place, [`Each`] decodes the entries of a
-//! list one by one, [`Text`] takes numbers for text; [`to_string`] writes YAML.
+//! list one by one, [`Text`] takes numbers for text and [`Switch`] words for booleans; [`to_string`]
+//! writes YAML.
 //!
 //! Where it differs from `PyYAML` on purpose: text beyond the [`Limits`] and values that hold
 //! themselves are errors; dates keep their text; a key given twice is a warning.
@@ -24,6 +25,7 @@ mod pairs;
 mod placed;
 mod resolve;
 mod ser;
+mod switch;
 mod syntax;
 mod text;
 mod timestamp;
@@ -39,6 +41,7 @@ pub use each::Each;
 pub use emit::to_string;
 pub use error::DecodeError;
 pub use placed::Placed;
+pub use switch::Switch;
 pub use text::{Text, text};
 pub use value::{Integer, Kind, Mapping, Notation, Value};
 

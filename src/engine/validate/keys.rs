@@ -97,6 +97,11 @@ const FIRSTLIGHT: &[Key] = &[
     )
     .or("120s"),
     Key::new(
+        "hostname_from",
+        Shape::Text,
+        "`tag:NAME`: the instance's tag that is its host name, unless user data names it",
+    ),
+    Key::new(
         "user_data",
         Shape::Map(&[Key::new(
             "parameters",

@@ -1,0 +1,355 @@
+//! Name servers in /etc/resolv.conf, on the distributions where cloud-init writes them.
+//!
+//! Source: cloud-init, `cloudinit/config/cc_resolv_conf.py` and `templates/resolv.conf.tmpl`.
+
+use std::path::{Path, PathBuf};
+
+use contract::effect::Effect;
+use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
+use contract::plan::{Plan, Problem, Step};
+use contract::schema::{Key, Shape};
+use contract::template::Variables;
+use contract::yaml::{Kind, Mapping, Placed, Switch, Value};
+use serde::Deserialize;
+
+use crate::distribution;
+
+const NAME: &str = "resolv_conf";
+
+const TEXTS: Shape = Shape::List(&Shape::Text);
+
+const KEYS: &[Key] = &[
+    Key::new(
+        "manage_resolv_conf",
+        Shape::Switch,
+        "whether `resolv_conf` is written",
+    )
+    .or("false"),
+    Key::new(
+        NAME,
+        Shape::Map(&[
+            Key::new("nameservers", TEXTS, "addresses of name servers"),
+            Key::new(
+                "searchdomains",
+                TEXTS,
+                "domains in which names are looked for",
+            ),
+            Key::new("domain", Shape::Text, "the machine's own domain"),
+            Key::new("sortlist", TEXTS, "networks whose addresses come first"),
+            Key::new(
+                "options",
+                Shape::Named(&Shape::Scalar),
+                "options of resolv.conf(5), each with its value or true",
+            ),
+        ]),
+        "what is in /etc/resolv.conf",
+    ),
+];
+
+/// Where cloud-init writes it, by the distributions' ids in os-release(5).
+const FILES: &[(&str, &[&str])] = &[
+    (
+        "/etc/resolv.conf",
+        &[
+            "alpine",
+            "fedora",
+            "rhel",
+            "openEuler",
+            "opensuse",
+            "opensuse-leap",
+            "opensuse-microos",
+            "opensuse-tumbleweed",
+            "sles",
+            "sle_hpc",
+            "sle-micro",
+        ],
+    ),
+    (
+        "/etc/systemd/resolved.conf",
+        &["azurelinux", "mariner", "photon"],
+    ),
+];
+
+/// Writes name servers.
+pub(crate) struct ResolvConf;
+
+/// `manage_resolv_conf` and `resolv_conf`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Section {
+    manage_resolv_conf: Option<Placed<Switch>>,
+    resolv_conf: Option<Value>,
+}
+
+impl Module for ResolvConf {
+    const FACTS: Facts = Facts {
+        name: NAME,
+        summary: "write name servers where nothing else does",
+        stage: Stage::Identity,
+        frequency: Frequency::Instance,
+        wake: Wake::OnKeys,
+        keys: KEYS,
+    };
+    type Section = Section;
+
+    fn plan(want: Section, ctx: &Context<'_>) -> Plan {
+        let Some(manage) = want.manage_resolv_conf.filter(|manage| manage.value.0) else {
+            return Plan::nothing();
+        };
+        let Some(file) = file(ctx) else {
+            let message = "resolv_conf: it is not written on this distribution, as with cloud-init";
+            let hint = "`unverified_modules: [resolv_conf]` writes it nevertheless";
+            let problem = Problem::notice(Some(manage.place), message);
+            return Plan::problem(problem.hint(hint));
+        };
+        let Some(section) = want.resolv_conf else {
+            let message = "manage_resolv_conf: there is no `resolv_conf` to write";
+            return Plan::problem(Problem::warning(Some(manage.place), message));
+        };
+        let mut problems = Vec::new();
+        let wanted = Wanted::of(&section, &mut problems);
+        let text = match text(file, &wanted, ctx) {
+            Ok(text) => text,
+            Err(problem) => {
+                problems.push(problem);
+                return Plan {
+                    steps: Vec::new(),
+                    problems,
+                };
+            }
+        };
+        Plan {
+            steps: vec![Step::new(NAME, [Effect::file(file, text)])],
+            problems,
+        }
+    }
+}
+
+/// The file that holds name servers here; `None` where cloud-init leaves them alone.
+fn file(ctx: &Context<'_>) -> Option<&'static str> {
+    let id = distribution::id(ctx.probe);
+    let known = FILES.iter().find(|(_, ids)| ids.contains(&id.as_str()));
+    let list = ctx
+        .config
+        .get("unverified_modules")
+        .and_then(Value::as_list);
+    let is_asked_for = list.unwrap_or_default().iter().any(|name| {
+        name.as_str()
+            .is_some_and(|name| name.replace('-', "_") == NAME)
+    });
+    let default = is_asked_for.then_some("/etc/resolv.conf");
+    known.map(|(file, _)| *file).or(default)
+}
+
+#[derive(Default)]
+struct Wanted {
+    nameservers: Vec<String>,
+    searchdomains: Vec<String>,
+    domain: Option<String>,
+    sortlist: Vec<String>,
+    flags: Vec<String>,
+    options: Vec<(String, String)>,
+}
+
+impl Wanted {
+    fn of(section: &Value, problems: &mut Vec<Problem>) -> Self {
+        let mut wanted = Self::default();
+        let mut wrong = |value: &Value, key: &str, what: &str| {
+            let message = format!("resolv_conf.{key}: expected {what}");
+            problems.push(Problem::error(Some(value.place.clone()), message));
+        };
+        let pairs = section.as_map().into_iter().flat_map(Mapping::iter);
+        for (key, value) in pairs.filter(|(_, value)| !value.is_null()) {
+            let key = key.as_str().unwrap_or_default();
+            match key {
+                "nameservers" | "searchdomains" | "sortlist" => {
+                    let Some(list) = value.as_list() else {
+                        wrong(value, key, "a list of strings");
+                        continue;
+                    };
+                    let words = list.iter().filter_map(|word| {
+                        let text = word.to_text();
+                        if text.is_none() {
+                            wrong(word, key, "a string");
+                        }
+                        text
+                    });
+                    let words = words.collect();
+                    match key {
+                        "nameservers" => wanted.nameservers = words,
+                        "searchdomains" => wanted.searchdomains = words,
+                        _ => wanted.sortlist = words,
+                    }
+                }
+                "domain" => match value.to_text() {
+                    Some(domain) => wanted.domain = Some(domain),
+                    None => wrong(value, key, "a string"),
+                },
+                "options" => match value.as_map() {
+                    Some(map) => {
+                        for (name, value) in map.iter() {
+                            match (name.to_text(), &value.kind, value.to_text()) {
+                                (Some(name), Kind::Bool(true), _) => wanted.flags.push(name),
+                                (_, Kind::Bool(false), _) => {}
+                                (Some(name), _, Some(text)) => wanted.options.push((name, text)),
+                                _ => wrong(value, key, "a name, and a value or true"),
+                            }
+                        }
+                        wanted.options.sort();
+                    }
+                    None => wrong(value, key, "a mapping"),
+                },
+                _ => {}
+            }
+        }
+        if section.as_map().is_none() {
+            let message = format!(
+                "resolv_conf: expected a mapping, found {}",
+                section.kind.name()
+            );
+            problems.push(Problem::error(Some(section.place.clone()), message));
+        }
+        wanted
+    }
+
+    /// What a template sees: what was not given is not there.
+    fn variables(&self) -> Variables {
+        let mut variables = Variables::default()
+            .list("flags", &self.flags)
+            .pairs("options", &self.options);
+        for (name, words) in [
+            ("nameservers", &self.nameservers),
+            ("searchdomains", &self.searchdomains),
+            ("sortlist", &self.sortlist),
+        ] {
+            if !words.is_empty() {
+                variables = variables.list(name, words);
+            }
+        }
+        match &self.domain {
+            Some(domain) => variables.text("domain", domain),
+            None => variables,
+        }
+    }
+}
+
+/// The image's template with it, or what cloud-init's own templates come to.
+fn text(file: &str, wanted: &Wanted, ctx: &Context<'_>) -> Result<String, Problem> {
+    let is_resolved = file.ends_with("resolved.conf");
+    let name = if is_resolved {
+        "systemd.resolved.conf"
+    } else {
+        "resolv.conf"
+    };
+    let path = PathBuf::from(format!("/etc/cloud/templates/{name}.tmpl"));
+    if let Some(template) = ctx.probe.read(Path::new(&path)).ok().flatten() {
+        let rendered = (ctx.render)(&String::from_utf8_lossy(&template), &wanted.variables());
+        return rendered
+            .map_err(|error| Problem::error(None, format!("{}: {error}", path.display())));
+    }
+    let mut lines = vec!["# Written by firstlight (manage_resolv_conf: true).".to_owned()];
+    if is_resolved {
+        lines.extend(["[Resolve]".to_owned(), "LLMNR=false".to_owned()]);
+        for (name, words) in [
+            ("DNS", &wanted.nameservers),
+            ("Domains", &wanted.searchdomains),
+        ] {
+            if !words.is_empty() {
+                lines.push(format!("{name}={}", words.join(" ")));
+            }
+        }
+    } else {
+        let servers = wanted.nameservers.iter();
+        lines.extend(servers.map(|server| format!("nameserver {server}")));
+        let options = wanted.options.iter();
+        let options = options.map(|(name, value)| format!("{name}:{value}"));
+        let options: Vec<String> = wanted.flags.iter().cloned().chain(options).collect();
+        let domain: Vec<String> = wanted.domain.iter().cloned().collect();
+        for (name, words) in [
+            ("search", &wanted.searchdomains),
+            ("domain", &domain),
+            ("sortlist", &wanted.sortlist),
+            ("options", &options),
+        ] {
+            if !words.is_empty() {
+                lines.push(format!("{name} {}", words.join(" ")));
+            }
+        }
+    }
+    Ok(format!("{}\n", lines.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::testing::{FakeMachine, Setting};
+
+    use super::*;
+
+    const CONFIG: &str = "
+manage_resolv_conf: true
+resolv_conf:
+  nameservers: [10.0.0.2, 10.0.0.3]
+  searchdomains: [a.example, b.example]
+  domain: example.com
+  sortlist: [10.0.0.0/8]
+  options: {timeout: 1, rotate: true, debug: false, attempts: 2}
+";
+
+    fn on(id: &str) -> Setting {
+        Setting {
+            machine: FakeMachine::with(&[("/etc/os-release", &format!("ID={id}\n"))]),
+            ..Setting::default()
+        }
+    }
+
+    #[test]
+    fn name_servers_are_written_where_cloud_init_writes_them() {
+        let plan = on("rhel").plan::<ResolvConf>(CONFIG);
+        let text = "# Written by firstlight (manage_resolv_conf: true).\n\
+                    nameserver 10.0.0.2\nnameserver 10.0.0.3\n\
+                    search a.example b.example\ndomain example.com\nsortlist 10.0.0.0/8\n\
+                    options rotate attempts:2 timeout:1\n";
+        assert_eq!(plan.text_of("/etc/resolv.conf").as_deref(), Some(text));
+        let plan = on("photon").plan::<ResolvConf>(CONFIG);
+        let text = plan.text_of("/etc/systemd/resolved.conf").unwrap();
+        assert!(
+            text.ends_with("DNS=10.0.0.2 10.0.0.3\nDomains=a.example b.example\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn elsewhere_it_is_told_that_nothing_is_written_unless_the_image_insists() {
+        for id in ["debian", "ubuntu", "amzn"] {
+            let plan = on(id).plan::<ResolvConf>(CONFIG);
+            assert!(plan.steps.is_empty(), "{id}");
+            let said = plan.problems[0].to_string();
+            assert!(said.contains("not written on this distribution"), "{said}");
+        }
+        let config = format!("unverified_modules: [resolv-conf]{CONFIG}");
+        let plan = on("debian").plan::<ResolvConf>(&config);
+        assert_eq!(plan.lines(), ["file /etc/resolv.conf (0644)"]);
+    }
+
+    #[test]
+    fn what_is_wrong_costs_itself_alone() {
+        #[rustfmt::skip]
+        let table = [
+            // configuration                                                                lines  says
+            ("{manage_resolv_conf: false, resolv_conf: {domain: a}}",                        0, ""),
+            ("{resolv_conf: {domain: a}}",                                                   0, ""),
+            ("{manage_resolv_conf: true}",                                                   0, "no `resolv_conf` to write"),
+            ("{manage_resolv_conf: 'yes', resolv_conf: {nameservers: 10.0.0.2, domain: a}}", 1, "resolv_conf.nameservers: expected a list of strings"),
+            ("{manage_resolv_conf: true, resolv_conf: {nameservers: [[1]], domain: a}}",     1, "resolv_conf.nameservers: expected a string"),
+        ];
+        for (config, count, says) in table {
+            let plan = on("rhel").plan::<ResolvConf>(config);
+            assert_eq!(plan.steps.len(), count, "{config}");
+            let told = plan.problems.first().map(ToString::to_string);
+            assert!(
+                told.unwrap_or_default().contains(says),
+                "{config}: {plan:?}"
+            );
+            assert_eq!(plan.problems.is_empty(), says.is_empty(), "{config}");
+        }
+    }
+}
