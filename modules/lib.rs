@@ -27,6 +27,8 @@ mod script;
 mod scripts;
 mod scripts_by_time;
 mod set_passwords;
+mod shell_items;
+mod shell_lexer;
 mod shell_script;
 mod ssh_keys;
 mod sshd_config;

@@ -7,17 +7,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use contract::effect::{Effect, Mode, Program};
+use contract::effect::{Effect, ItemsSpec, Mode, Program};
 use contract::module::{Context, Facts, Frequency, Module, NoKeys, Stage, Wake};
-use contract::plan::{Plan, Step};
+use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
 use contract::secret::Secret;
 use contract::user_data::{Part, PartKind};
 use contract::yaml::Value;
 use serde::Deserialize;
 
-use crate::shell_script::shellify;
-use crate::{command, script};
+use crate::shell_script::{Item, shellify};
+use crate::{command, script, shell_items, shell_script};
 
 const RUNCMD: &str = "runcmd";
 
@@ -87,18 +87,61 @@ impl Module for ScriptsUser {
             .map(|part| (part.name.clone(), part.body.clone()))
             .collect();
         // runcmd's own problems are told by the module that writes it.
-        if let Some(text) = ctx
-            .config
-            .get(RUNCMD)
-            .and_then(|items| shellify(RUNCMD, items).ok())
-        {
+        let list = ctx.config.get(RUNCMD);
+        let items = list.and_then(|list| shell_script::items(RUNCMD, list).ok());
+        if let Some(items) = &items {
+            let text = shell_script::script(items);
             scripts.insert(RUNCMD.to_owned(), Secret::new(text.into_bytes()));
         }
-        scripts
-            .into_iter()
-            .map(|(name, body)| step(name, body, ctx))
-            .collect()
+        let mut plan = Plan::nothing();
+        for (name, body) in scripts {
+            let of_items = items.as_deref().filter(|_| name == RUNCMD);
+            let step = match of_items {
+                Some(items) => runcmd(items, body, ctx),
+                None => Ok(step(name, body, ctx)),
+            };
+            match step {
+                Ok(step) => plan.push(step),
+                Err(problem) => plan.problems.push(problem),
+            }
+        }
+        plan
     }
+}
+
+/// runcmd's script, each of whose items is told of where that is possible.
+fn runcmd(items: &[Item], body: Secret<Vec<u8>>, ctx: &Context<'_>) -> Result<Step, Problem> {
+    let is_strict = ctx
+        .config
+        .get("firstlight")
+        .and_then(|section| section.get(RUNCMD)?.as_str())
+        == Some("strict");
+    let directory = ItemsSpec::directory(ctx.instance_dir);
+    let marked = match shell_items::marked(items, &ItemsSpec::marks(&directory), is_strict) {
+        Ok(marked) => marked,
+        Err(at) if is_strict => {
+            let place = items.get(at).map(|item| item.place.clone());
+            let message = "runcmd: in strict mode each item stands for itself, and this one leaves a quote, a here-document or a line open; nothing of runcmd is run";
+            let hint = "write what belongs together as one item, or as a script in `write_files`";
+            return Err(Problem::error(place, message).hint(hint));
+        }
+        Err(_) => return Ok(step(RUNCMD.to_owned(), body, ctx)),
+    };
+    let script = path(RUNCMD, ctx);
+    let spec = ItemsSpec {
+        script: script.clone(),
+        marked: directory.join(RUNCMD),
+        check: Secret::new(marked.check.into_bytes()),
+        places: items.iter().map(|item| item.place.clone()).collect(),
+        is_strict,
+        keeps_output: marked.keeps_output,
+    };
+    let text = Secret::new(marked.text.into_bytes());
+    let file = Effect::secret_file(spec.marked.clone(), text, Mode::PRIVATE_EXEC);
+    let command = script::command(RUNCMD, Program::Items(Box::new(spec)));
+    let mut step = script::step(RUNCMD.to_owned(), script, body, command);
+    step.effects.insert(1, file);
+    Ok(step)
 }
 
 fn step(name: String, body: Secret<Vec<u8>>, ctx: &Context<'_>) -> Step {
@@ -126,6 +169,37 @@ mod tests {
             said.starts_with("test:3:5: runcmd: expected a line or a list of words"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn runcmd_has_marks_unless_they_could_be_seen_and_strict_insists() {
+        const PLAIN: [&str; 2] = [
+            "file /var/lib/firstlight/instances/i-1/scripts/runcmd (0700)",
+            "run runcmd",
+        ];
+        const MARKED: [&str; 3] = [
+            PLAIN[0],
+            "file /var/lib/firstlight/instances/i-1/runcmd-items/runcmd (0700)",
+            PLAIN[1],
+        ];
+        #[rustfmt::skip]
+        let table: [(&str, &[&str], &str); 5] = [
+            ("runcmd: [ls, [echo, hi]]",                                      &MARKED, ""),
+            ("runcmd: [ls, 'trap x EXIT']",                                   &PLAIN,  ""),
+            ("{runcmd: [ls, 'trap x EXIT'], firstlight: {runcmd: strict}}",   &MARKED, ""),
+            ("{runcmd: [ls, \"echo 'a\", \"b'\"], firstlight: {runcmd: strict}}", &[],    "test:1:15: runcmd: in strict mode each item stands for itself"),
+            ("{runcmd: [ls, \"echo 'a\", \"b'\"], firstlight: {runcmd: lenient}}", &PLAIN, ""),
+        ];
+        for (config, lines, says) in table {
+            let plan = Setting::default().plan::<ScriptsUser>(config);
+            assert_eq!(plan.lines(), lines, "{config}");
+            let told = plan.problems.first().map(ToString::to_string);
+            assert!(
+                told.unwrap_or_default().starts_with(says),
+                "{config}: {plan:?}"
+            );
+            assert_eq!(plan.problems.is_empty(), says.is_empty(), "{config}");
+        }
     }
 
     #[test]

@@ -2,15 +2,41 @@
 //!
 //! Source: cloud-init, `cloudinit/util.py` (`shellify`).
 
+use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::{Kind, Value};
 
-/// One script of all items, byte for byte cloud-init's: a text is a line as it is, a list is a line
-/// of quoted words, nothing is left out.
+/// The first line of each such script.
+pub(crate) const HEAD: &str = "#!/bin/sh\n";
+
+/// One command of a list, as a line or several of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// Without the line end behind it.
+    pub(crate) text: String,
+    pub(crate) place: Place,
+}
+
+/// One script of all items, byte for byte cloud-init's.
+///
+/// # Errors
+/// See [`items`].
+pub(crate) fn shellify(key: &str, list: &Value) -> Result<String, Problem> {
+    items(key, list).map(|items| script(&items))
+}
+
+/// The script of these items.
+pub(crate) fn script(items: &[Item]) -> String {
+    let lines = items.iter().map(|item| format!("{}\n", item.text));
+    std::iter::once(HEAD.to_owned()).chain(lines).collect()
+}
+
+/// The items of a list: a text is a line as it is, a list is a line of quoted words, nothing is left
+/// out.
 ///
 /// # Errors
 /// One item that is neither spoils all of it, as in cloud-init.
-pub(crate) fn shellify(key: &str, items: &Value) -> Result<String, Problem> {
+pub(crate) fn items(key: &str, list: &Value) -> Result<Vec<Item>, Problem> {
     let wrong = |value: &Value, what: &str| {
         let message = format!(
             "{key}: expected {what}, found {}; nothing of {key} is run",
@@ -18,13 +44,13 @@ pub(crate) fn shellify(key: &str, items: &Value) -> Result<String, Problem> {
         );
         Problem::error(Some(value.place.clone()), message)
     };
-    let Some(list) = items.as_list() else {
-        return Err(wrong(items, "a list of commands"));
+    let Some(list) = list.as_list() else {
+        return Err(wrong(list, "a list of commands"));
     };
-    let mut text = String::from("#!/bin/sh\n");
+    let mut items = Vec::new();
     for item in list {
-        match &item.kind {
-            Kind::String(line) => text.push_str(line),
+        let text = match &item.kind {
+            Kind::String(line) => line.clone(),
             Kind::List(words) => {
                 let quoted = |word: &Value| {
                     let text = match &word.kind {
@@ -36,17 +62,21 @@ pub(crate) fn shellify(key: &str, items: &Value) -> Result<String, Problem> {
                     Ok(quote(&text))
                 };
                 let words: Result<Vec<String>, Problem> = words.iter().map(quoted).collect();
-                text.push_str(&words?.join(" "));
+                words?.join(" ")
             }
             Kind::Null => continue,
             _ => return Err(wrong(item, "a line or a list of words")),
-        }
-        text.push('\n');
+        };
+        items.push(Item {
+            text,
+            place: item.place.clone(),
+        });
     }
-    Ok(text)
+    Ok(items)
 }
 
-fn quote(word: &str) -> String {
+/// In single quotes, whatever is in it.
+pub(crate) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 

@@ -259,3 +259,123 @@ fn names_follow_user_data_and_the_images_template() {
     let plan = case.run(&["plan"]);
     assert_eq!(plan.code, 0, "{plan:?}");
 }
+
+/// Nothing but `runcmd` runs, so that all output is its own.
+const RUNCMD_ALONE: &str = "
+cloud_init_modules: [set-hostname]
+cloud_config_modules: [runcmd]
+cloud_final_modules: [scripts-user]
+";
+
+/// What a document's `runcmd` prints, and how the boot ends for it.
+fn run_items(machine: &Debian, number: usize, list: &str, settings: &str) -> (i32, String, String) {
+    machine.write("etc/firstlight/config.d/60.yaml", settings);
+    machine.write("seed/user-data", &format!("#cloud-config\nruncmd:\n{list}"));
+    machine.write("seed/meta-data", &format!("instance-id: i-{number}\n"));
+    machine.write("var/log/firstlight-output.log", "before\n");
+    let seed = machine.path("seed").display().to_string();
+    let boot = machine.run(&["--seed", &seed, "boot"]);
+    assert_eq!(boot.code, 0, "{boot:?}");
+    let status = machine.run(&["status", "--long"]);
+    let said = machine.text("var/log/firstlight-output.log");
+    (status.code, said.replace("before\n", ""), status.text)
+}
+
+#[test]
+fn each_item_of_runcmd_is_told_of_and_the_script_behaves_as_without_that() {
+    let Some(machine) = Debian::with_image(RUNCMD_ALONE) else {
+        return;
+    };
+    #[rustfmt::skip]
+    let table = [
+        // items                                                           exit code of each item
+        ("- echo a\n- 'false'\n- echo $?\n",                                 "0 1 0"),
+        ("- set -e\n- false && true\n- echo on\n- (exit 4)\n- echo no\n",  "0 1 0 4"),
+        ("- set -eux\n- '! true'\n- echo $HOME_IS\n",                      "0 1 2"),
+        ("- cd /usr\n- pwd\n- x=5\n- exit $x\n- echo no\n",               "0 0 0 5"),
+        ("- exec echo gone\n- echo no\n",                                 "0"),
+        ("- |\n  cat <<EOF\n  it's\n  EOF\n- nosuch\n- [echo, \"a b\", 3]\n", "0 127 0"),
+        ("- 'f() { return 7; }'\n- f\n- readonly _fl_t=1\n- IFS=0\n- echo $?\n", "0 7 0 0 0"),
+        ("- true &\n- wait\n- umask 077\n- umask\n",         "0 0 0 0"),
+    ];
+    for (number, (list, codes)) in table.into_iter().enumerate() {
+        let (_, said, status) = run_items(&machine, number, list, "{}\n");
+        let dir = format!("var/lib/firstlight/instances/i-{number}");
+        // The script itself is there, without marks, and behaves so.
+        let script = format!("/{dir}/scripts/runcmd");
+        assert!(machine.path(&script[1..]).exists(), "{list}: {status}");
+        let plain = machine.chroot(&["sh", "-c", &format!("{script} 2>&1 || :")]);
+        let marked = format!("/{dir}/runcmd-items/runcmd");
+        assert_eq!(said.replace(&marked, &script), plain, "{list}: {status}");
+        let told = status
+            .lines()
+            .filter(|line| line.starts_with("runcmd item"));
+        let told: Vec<&str> = told
+            .map(|line| {
+                line.split("exit code ")
+                    .nth(1)
+                    .unwrap()
+                    .split(' ')
+                    .next()
+                    .unwrap()
+            })
+            .collect();
+        assert_eq!(told.join(" "), codes, "{list}: {status}");
+        assert_eq!(
+            machine.mode(&format!("{dir}/runcmd-items/items.json")),
+            0o600
+        );
+    }
+    for secret in ["run/firstlight/status.json", "run/firstlight/result.json"] {
+        assert!(
+            !machine.text(secret).contains("| "),
+            "{secret} holds output"
+        );
+    }
+}
+
+#[test]
+fn in_strict_mode_the_first_item_that_fails_ends_runcmd_and_is_named() {
+    let Some(machine) = Debian::with_image(RUNCMD_ALONE) else {
+        return;
+    };
+    let strict = "firstlight: {runcmd: strict, script_home: true}\n";
+    let list =
+        "  - echo $HOME\n  - trap 'echo bye' EXIT\n  - sh -c 'echo why; exit 3'\n  - echo no\n";
+    let (code, said, status) = run_items(&machine, 1, list, strict);
+    assert_eq!((code, said.as_str()), (1, "/root\nwhy\nbye\n"), "{status}");
+    for says in [
+        "`runcmd` ended with exit code 3: its item 3 (part-001:5:5)",
+        "runcmd item 3 (part-001:5:5): exit code 3",
+    ] {
+        assert!(status.contains(says), "{says}: {status}");
+    }
+    for (number, list, says) in [
+        (
+            2,
+            "  - echo 'a\n  - b'\n",
+            "in strict mode each item stands for itself",
+        ),
+        (
+            3,
+            "  - touch /ran\n  - if true; then\n  - fi\n",
+            "in strict mode each item is a whole command",
+        ),
+    ] {
+        let (code, said, status) = run_items(&machine, number, list, strict);
+        assert_eq!((code, said.as_str()), (1, ""), "{list}: {status}");
+        assert!(status.contains(says), "{list}: {status}");
+    }
+    assert!(!machine.path("ran").exists(), "something of it ran");
+    let (code, said, _) = run_items(
+        &machine,
+        4,
+        "  - if true; then\n  - echo yes\n  - fi\n",
+        "{}\n",
+    );
+    assert_eq!(
+        (code, said.as_str()),
+        (0, "yes\n"),
+        "what is not whole runs as one script"
+    );
+}

@@ -117,6 +117,7 @@ impl Session {
     fn take(&mut self, image: Image) {
         let (settings, problems) = Settings::of(&image.config);
         self.host.limit_code(settings.script_timeout());
+        self.host.give_home(settings.gives_home());
         self.settings = settings;
         self.problems = problems;
         self.problems.extend(image.problems.iter().cloned());

@@ -13,6 +13,7 @@ pub use crate::account::{Password, PasswordSpec, UserSpec};
 pub use crate::block::{BlockSpec, Text};
 pub use crate::content::{MirrorSpec, Origin, Switch};
 pub use crate::file::{Content, FileSpec, Mode, Owner, Target};
+pub use crate::items::ItemsSpec;
 use crate::name::{AuthorizedKey, Hostname, UserName};
 use crate::secret::Secret;
 pub use crate::tool::{ToolSpec, Wait};
@@ -64,6 +65,8 @@ pub enum Program {
     Shell(String),
     /// An executable file.
     Script(PathBuf),
+    /// A script of items, each of which is told of.
+    Items(Box<ItemsSpec>),
 }
 
 /// A command that cannot be idempotent: a script, a line that user data gave.

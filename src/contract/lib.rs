@@ -16,6 +16,7 @@ pub mod fetch;
 pub mod file;
 pub mod gzip;
 pub mod instance;
+pub mod items;
 pub mod machine;
 pub mod module;
 pub mod name;

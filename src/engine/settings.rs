@@ -29,6 +29,7 @@ pub struct Settings {
     script_timeout: Option<Duration>,
     on_interrupt_rerun: bool,
     on_change: OnChange,
+    script_home: bool,
     /// Whether part handlers in user data are run; `None`, the default, if they are not.
     pub part_handlers: Option<PartHandlers>,
     /// How launch parameters are read.
@@ -116,6 +117,7 @@ impl Default for Settings {
             script_timeout: None,
             on_interrupt_rerun: false,
             on_change: OnChange::Report,
+            script_home: false,
             part_handlers: None,
             parameters: Parameters {
                 format: Format::Auto,
@@ -155,6 +157,12 @@ impl Settings {
         self.on_interrupt_rerun
     }
 
+    /// Whether scripts get `HOME`, root's. Default no, as with cloud-init.
+    #[must_use]
+    pub const fn gives_home(&self) -> bool {
+        self.script_home
+    }
+
     /// What to do about edited user data. Default: say so.
     #[must_use]
     pub const fn on_change(&self) -> OnChange {
@@ -171,6 +179,8 @@ impl Settings {
             "part_handlers",
             "part_handler_timeout",
             "hostname_from",
+            "runcmd",
+            "script_home",
         ];
         let mut handlers = PartHandlers::default();
         let mut run_handlers = false;
@@ -214,6 +224,16 @@ impl Settings {
                         reader.wrong(value, "firstlight.part_handler_timeout", wanted);
                     }
                 },
+                "script_home" => match value.as_bool() {
+                    Some(has_home) => self.script_home = has_home,
+                    None => reader.wrong(value, "firstlight.script_home", "true or false"),
+                },
+                // Whoever runs the scripts reads it.
+                "runcmd" => {
+                    if !matches!(value.as_str(), Some("strict" | "lenient")) {
+                        reader.wrong(value, "firstlight.runcmd", "`strict` or `lenient`");
+                    }
+                }
                 // Whoever sets the host name reads it.
                 "hostname_from" => {
                     let key = value.as_str().and_then(|text| text.strip_prefix("tag:"));

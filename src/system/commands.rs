@@ -30,21 +30,29 @@ pub(crate) fn run(host: &Host, spec: &CommandSpec) -> Result<Change, EffectError
         Program::Argv(argv) => argv.clone(),
         Program::Shell(line) => vec![SHELL.into(), "-c".into(), line.clone()],
         Program::Script(path) => vec![path.display().to_string()],
+        Program::Items(spec) => vec![spec.script.display().to_string()],
     };
-    let timeout = spec.timeout.or(host.code_timeout);
-    let start = Start {
-        argv: &argv,
+    spawn(host, &start(host, spec, &argv)).map(ended_well)
+}
+
+/// How somebody's code is started.
+pub(crate) fn start<'a>(host: &Host, spec: &'a CommandSpec, argv: &'a [String]) -> Start<'a> {
+    Start {
+        argv,
         label: &spec.label,
         env: &spec.env,
         stdin: &[],
-        timeout,
+        timeout: spec.timeout.or(host.code_timeout),
         is_ours: false,
         is_beside: false,
-    };
-    let took = spawn(host, &start)?;
-    Ok(Change::Made {
+    }
+}
+
+/// What there is to tell of code that ended well.
+pub(crate) fn ended_well(took: Duration) -> Change {
+    Change::Made {
         note: Some(format!("exit 0 in {:.1} s", took.as_secs_f64())),
-    })
+    }
 }
 
 /// Why code cannot be run here; `None` if it can. `probe` sees the machine as it would be by then:
@@ -58,14 +66,16 @@ pub(crate) fn why_not(
         program: spec.label.clone(),
         source,
     };
-    let needed = match &spec.program {
+    let script = |path: &Path| {
+        let interpreter = interpreter(probe, path).map_err(start)?;
+        let path = path.display().to_string();
+        Ok(std::iter::once(path).chain(interpreter).collect())
+    };
+    let needed: Vec<String> = match &spec.program {
         Program::Argv(argv) => argv.first().cloned().into_iter().collect(),
         Program::Shell(_) => vec![SHELL.to_owned()],
-        Program::Script(path) => {
-            let interpreter = interpreter(probe, path).map_err(start)?;
-            let path = path.display().to_string();
-            std::iter::once(path).chain(interpreter).collect()
-        }
+        Program::Script(path) => script(path)?,
+        Program::Items(items) => script(&items.script)?,
     };
     if needed.is_empty() {
         return Err(start(io::Error::other("the command is empty")));
@@ -111,6 +121,12 @@ pub(crate) fn begin(host: &Host, start: &Start<'_>) -> Result<Started, EffectErr
         source,
     };
     let mut command = prepared(host, start.argv).map_err(failed)?;
+    if host.gives_home
+        && !start.is_ours
+        && let Ok(Some(root)) = host.user("root")
+    {
+        command.env("HOME", root.home);
+    }
     command.envs(start.env.iter().map(|(name, value)| (name, value)));
     command.stdin(if start.stdin.is_empty() {
         Stdio::null()
@@ -161,6 +177,22 @@ impl Started {
         ended(self.is_live, &self.label, status, self.timeout, words)?;
         Ok(took)
     }
+}
+
+/// Whether a program takes what it is given, which nobody else gets to see.
+pub(crate) fn takes(
+    host: &Host,
+    argv: &[String],
+    stdin: &[u8],
+    timeout: Duration,
+) -> io::Result<bool> {
+    let mut command = prepared(host, argv)?;
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    feed(&mut child, stdin)?;
+    let status = wait(&mut child, Some(timeout))?;
+    Ok(status.is_some_and(|status| status.success()))
 }
 
 /// A program with the environment that every child gets.

@@ -29,6 +29,7 @@ pub struct Host {
     pub(crate) privileged: bool,
     pub(crate) s3: S3,
     pub(crate) code_timeout: Option<Duration>,
+    pub(crate) gives_home: bool,
     output: Mutex<Redirection>,
     pub(crate) lane: Mutex<Lane>,
     /// Written since SELinux labels were last restored.
@@ -50,6 +51,7 @@ impl Host {
             privileged: geteuid().is_root(),
             s3: S3::new(None),
             code_timeout: None,
+            gives_home: false,
             output: Mutex::default(),
             lane: Mutex::default(),
             unlabelled: Mutex::default(),
@@ -67,6 +69,11 @@ impl Host {
     /// Ends somebody's code that takes longer, from now on; `None` lets it take as long as it takes.
     pub fn limit_code(&mut self, timeout: Option<Duration>) {
         self.code_timeout = timeout;
+    }
+
+    /// Gives somebody's code root's `HOME`, from now on.
+    pub fn give_home(&mut self, gives_home: bool) {
+        self.gives_home = gives_home;
     }
 
     /// Lets the output of children go there, from now on.

@@ -11,6 +11,7 @@ mod console;
 mod dry_run;
 mod files;
 mod host;
+mod items;
 mod kit;
 mod labels;
 mod lane;

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use contract::effect::Effect;
+use contract::effect::{Effect, Program};
 use contract::error::EffectError;
 use contract::machine::{Change, Joined, Machine};
 
 use crate::host::Host;
 use crate::{
-    accounts, authorized_keys, beside, block, commands, console, files, labels, mirror, passwords,
-    running, written,
+    accounts, authorized_keys, beside, block, commands, console, files, items, labels, mirror,
+    passwords, running, written,
 };
 
 impl Machine for Host {
@@ -68,7 +68,10 @@ impl Host {
             Effect::Unit { verb, name } => running::unit(self, *verb, name),
             Effect::Console { text } => Ok(console::write(self, text)),
             Effect::Tool(spec) => beside::apply(self, spec),
-            Effect::Run(spec) => commands::run(self, spec),
+            Effect::Run(spec) => match &spec.program {
+                Program::Items(script) => items::run(self, spec, script),
+                _ => commands::run(self, spec),
+            },
         }
     }
 }

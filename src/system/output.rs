@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -91,6 +91,22 @@ impl Streams {
         let given = given.and_then(|fd| fd.try_clone().ok()).map(Stdio::from);
         let log = || self.log.as_ref()?.try_clone().ok().map(Stdio::from);
         given.or_else(log).unwrap_or_else(Stdio::null)
+    }
+
+    /// What the child writes to its standard output, to be read, and how long that is before; `None`
+    /// if it is no file.
+    pub(crate) fn written(&self) -> Option<(File, u64)> {
+        let file = match &self.out {
+            None => self.log.as_ref()?.try_clone().ok()?,
+            Some(out) => {
+                let out = File::from(out.try_clone().ok()?);
+                out.metadata().ok().filter(std::fs::Metadata::is_file)?;
+                // Opened anew: the child's own stream may only be written to.
+                File::open(format!("/proc/self/fd/{}", out.as_raw_fd())).ok()?
+            }
+        };
+        let length = file.metadata().ok()?.len();
+        Some((file, length))
     }
 
     /// The last line of what the child wrote to the log, shortened.

@@ -4,15 +4,19 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use contract::effect::ItemsSpec;
+use contract::items::ItemReport;
+use contract::machine::Probe;
 use contract::module::Stage;
 use contract::report::{Health, Report};
 use engine::report_file;
 use engine::semaphore::Record;
+use engine::store::Store;
 use serde_json::json;
 
 use super::table;
 use crate::boot;
-use crate::session::{self, Session, Target};
+use crate::session::{self, Known, Session, Target};
 
 /// Show how far the boot is and how it went.
 ///
@@ -23,6 +27,9 @@ pub(super) struct Status {
     /// Wait until the final stage is over.
     #[arg(long)]
     wait: bool,
+    /// What became of each item of `runcmd`, with the last lines of its output: for root.
+    #[arg(long)]
+    long: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
     format: StatusFormat,
@@ -62,12 +69,15 @@ impl Status {
             (Some(report), _) => table::health_word(report.health()),
         };
         match self.format {
-            StatusFormat::Json => table::json(&json!({"status": word, "report": report}))?,
-            StatusFormat::Yaml => table::yaml(&json!({"status": word, "report": report}))?,
+            StatusFormat::Json => table::json(&self.whole(word, report.as_ref(), &mut session))?,
+            StatusFormat::Yaml => table::yaml(&self.whole(word, report.as_ref(), &mut session))?,
             StatusFormat::Text => {
                 table::line(&format!("status: {word}"));
                 if let Some(report) = &report {
                     details(report, &mut session);
+                    if self.long {
+                        items(&mut session).iter().for_each(show_item);
+                    }
                 }
             }
         }
@@ -78,6 +88,47 @@ impl Status {
             Health::Error => ExitCode::FAILURE,
         })
     }
+}
+
+impl Status {
+    fn whole(
+        &self,
+        word: &str,
+        report: Option<&Report>,
+        session: &mut Session,
+    ) -> serde_json::Value {
+        let mut whole = json!({"status": word, "report": report});
+        if self.long {
+            let items = json!(items(session));
+            if let Some(map) = whole.as_object_mut() {
+                map.insert("runcmd".to_owned(), items);
+            }
+        }
+        whole
+    }
+}
+
+/// What became of the items of `runcmd`; nothing for whoever may not read that.
+fn items(session: &mut Session) -> Vec<ItemReport> {
+    let Some(known) = session.recall().ok().flatten() else {
+        return Vec::new();
+    };
+    let dir = ItemsSpec::directory(&Store::dir_of(&known.metadata.instance_id));
+    let record = session.host.read(&ItemsSpec::record(&dir)).ok().flatten();
+    let items = record.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    items.unwrap_or_default()
+}
+
+fn show_item(item: &ItemReport) {
+    let took = item
+        .seconds
+        .map_or_else(String::new, |seconds| format!(" in {seconds:.2} s"));
+    table::line(&format!(
+        "runcmd item {} ({}): exit code {}{took}",
+        item.item, item.place, item.code
+    ));
+    let lines = item.output.iter().flatten();
+    lines.for_each(|line| table::line(&format!("  | {line}")));
 }
 
 /// This boot's report: one of an earlier boot says nothing about this one.
@@ -142,6 +193,22 @@ fn running(session: &mut Session) -> Vec<String> {
         _ => None,
     });
     begun
-        .map(|(name, at)| format!("running: {name}, for {:.0} s", (now - at).max(0.0)))
+        .map(|(name, at)| {
+            let at = format!("running: {name}, for {:.0} s", (now - at).max(0.0));
+            match name {
+                "scripts_user/runcmd" => format!("{at}{}", at_item(session, &known)),
+                _ => at,
+            }
+        })
         .collect()
+}
+
+/// At which of its items `runcmd` is, if it has marks.
+fn at_item(session: &Session, known: &Known) -> String {
+    let dir = ItemsSpec::directory(&Store::dir_of(&known.metadata.instance_id));
+    let marks = session.host.read(&ItemsSpec::marks(&dir)).ok().flatten();
+    let marks = String::from_utf8_lossy(&marks.unwrap_or_default()).into_owned();
+    let last = marks.lines().next_back();
+    let number = last.and_then(|line| line.split(' ').next()?.parse::<usize>().ok());
+    number.map_or_else(String::new, |done| format!(", at item {}", done + 1))
 }

@@ -97,6 +97,18 @@ const FIRSTLIGHT: &[Key] = &[
     )
     .or("120s"),
     Key::new(
+        "script_home",
+        Shape::Bool,
+        "whether scripts and commands get `HOME`, root's",
+    )
+    .or("false"),
+    Key::new(
+        "runcmd",
+        Shape::Word(&["lenient", "strict"]),
+        "`strict`: the first item that fails ends it",
+    )
+    .or("lenient"),
+    Key::new(
         "hostname_from",
         Shape::Text,
         "`tag:NAME`: the instance's tag that is its host name, unless user data names it",
