@@ -98,7 +98,7 @@ def differences(theirs, ours):
         mark = "" if number == 1 else " of boot %d" % number
         if a["status"] != b["status"]:
             yield "status" + mark, [a["status"], a["why"]], [b["status"], b["why"]]
-        for what in ["host name", "ended"]:
+        for what in ["host name", "ended", "console"]:
             if a[what] != b[what]:
                 yield what + mark, a[what], b[what]
         for line in list(difflib.unified_diff(a["calls"], b["calls"], lineterm="", n=0))[2:]:

@@ -7,6 +7,7 @@ name and processes (unshare), of which it is the first process: nothing of the m
 tests run on is changed, and nothing goes on when it ends.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -35,6 +36,7 @@ STAGES = {
     "firstlight": [["firstlight", "boot", "--stage", stage] for stage in ["identity", "config", "final"]],
 }
 STAGE_LIMIT, LEFT_OVER_LIMIT = 120, 20
+CONSOLE_SIZE = 1 << 20
 
 
 class Machine:
@@ -61,7 +63,10 @@ class Machine:
         for name in DEVICES:
             (self.root / "dev" / name).touch()
             self.mount("--bind", "/dev/" + name, self.root / "dev" / name)
-        (self.root / "dev/console").touch()
+        # A line that somebody listens to; what is written stays in it until it is asked for.
+        os.mkfifo(self.root / "dev/console", 0o600)
+        self.console = os.open(self.root / "dev/console", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.fcntl(self.console, fcntl.F_SETPIPE_SZ, CONSOLE_SIZE)
         (self.root / "dev/fd").symlink_to("/proc/self/fd")
         dmi = self.root / "sys/class/dmi/id"
         dmi.mkdir(parents=True)
@@ -120,11 +125,18 @@ class Machine:
         result = {
             "finished": finished,
             "calls": calls.read_text().splitlines() if calls.exists() else [],
+            "console": self.said_on_console(),
             "host_name": socket.gethostname(),
             **self.status(),
         }
         subprocess.run(["umount", "--lazy", self.root / "run"], check=True)
         return result
+
+    def said_on_console(self):
+        try:
+            return os.read(self.console, CONSOLE_SIZE).decode(errors="replace")
+        except BlockingIOError:
+            return ""
 
     def wait_for_the_rest(self):
         """Waits for those who outlive the stages, such as what shuts the machine down in the end."""

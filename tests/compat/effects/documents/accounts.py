@@ -63,6 +63,11 @@ users:
   - {name: unlogged, no_log_init: true}
   - {name: groupless, no_user_group: true}
 """),
+    config("users: a system user with keys", f"""
+users:
+  - {{name: daemon-x, system: true, ssh_authorized_keys: ['{KEY}']}}
+  - {{name: alice}}
+"""),
     config("users: expiry and inactivity", """
 users:
   - {name: guest, expiredate: '2032-09-01', inactive: '30'}

@@ -87,7 +87,18 @@ done
         (SCRIPT, SAYS % "both")), index=1),
     config("final_message", "final_message: 'up after $UPTIME: $TIMESTAMP $DATASOURCE'"),
     config("final_message and a failing runcmd", "final_message: 'it is over'\nruncmd: ['false']"),
-    config("output to a file", "output: {all: '>> /srv/output'}\nruncmd: [echo said, 'echo to stderr >&2']"),
+    config("output: of the last stage to a file", """
+output: {final: '>> /srv/output'}
+runcmd: [echo said, 'echo to stderr >&2']
+no_ssh_fingerprints: true
+ssh: {emit_keys_to_console: false}
+"""),
+    config("output: both streams to files of their own", """
+output: {final: {output: '> /srv/output', error: '> /srv/error'}}
+runcmd: [echo said, 'echo to stderr >&2']
+no_ssh_fingerprints: true
+ssh: {emit_keys_to_console: false}
+"""),
     config("modules: user data may move and leave out", """
 cloud_final_modules: [scripts-user, write-files-deferred]
 cloud_config_modules: [runcmd]

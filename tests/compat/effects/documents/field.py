@@ -104,7 +104,6 @@ users:
     plain_text_passwd: changeme
     shell: /bin/bash
   - name: ci
-    system: true
     homedir: /var/lib/ci
     sudo: 'ALL=(ALL) NOPASSWD: /usr/bin/systemctl restart app'
     ssh_authorized_keys: ['{KEY}']
