@@ -75,7 +75,7 @@ def normal_console(text):
             kept.append(line)
         elif inside:
             kept.append(" ".join(word for word in line.split() if not re.match("SHA256:|AAAA", word)))
-        elif random_password := re.fullmatch(r"([a-z]+):[A-Za-z0-9]{20}", line):
+        elif random_password := re.fullmatch(r"([a-z]+):\S{20}", line):
             kept.append(random_password[1] + ":PASSWORD")
     return kept
 
