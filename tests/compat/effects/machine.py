@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 
 import snapshot
 
@@ -93,12 +94,15 @@ class Machine:
         return status
 
     def start(self, boot):
-        """What is there before anybody's stage: an empty /run, a kernel's name, a metadata service."""
+        """What is there before anybody's stage: an empty /run, a kernel's name and boot id, a metadata service."""
         self.mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", self.root / "run")
         for name in ["systemd/system", "lock", "cloud-init"]:
             (self.root / "run" / name).mkdir(parents=True)
         # As ds-identify, which looks at the firmware before a boot's first stage, writes it.
         (self.root / "run/cloud-init/cloud.cfg").write_text("datasource_list: [ Ec2, None ]\n")
+        boot_id = self.root / "run/boot_id"
+        boot_id.write_text(str(uuid.uuid4()) + "\n")
+        self.mount("--bind", boot_id, self.root / "proc/sys/kernel/random/boot_id")
         name = self.root / "etc/hostname"
         socket.sethostname(name.read_text().strip() if name.exists() else NO_NAME)
         tree = self.work / "tree.json"
@@ -174,11 +178,10 @@ class Machine:
             return {"status": "error", "why": [run.stderr.decode(errors="replace")]}
         said = json.loads(run.stdout)
         report = said["report"] or {}
-        why = [problem["message"] for problem in report.get("problems", [])]
-        for module in [module for stage in report.get("stages", []) for module in stage["modules"]]:
-            said_by_it = [problem["message"] for problem in module["problems"]]
-            said_by_it += [step["error"]["message"] for step in module["steps"] if "error" in step]
-            why += ["%s: %s" % (module["name"], text) for text in said_by_it]
+        modules = [module for stage in report.get("stages", []) for module in stage["modules"]]
+        problems = [*report.get("problems", []), *(problem for module in modules for problem in module["problems"])]
+        why = [problem["message"] for problem in problems if problem["severity"] != "notice"]
+        why += [step["error"]["message"] for module in modules for step in module["steps"] if "error" in step]
         return {"status": said["status"], "why": why}
 
     def prepare(self, script):

@@ -25,11 +25,21 @@ IGNORED = {
     "var/cache/*": "caches",
 }
 # Comments tell who wrote a file and when; here they are no part of what is compared.
-COMMENTED = ["etc/hosts", "etc/sudoers.d/*", "etc/ssh/sshd_config.d/*", "etc/locale.conf", "etc/default/locale"]
+COMMENTED = [
+    "etc/hosts", "etc/sudoers", "etc/sudoers.d/*", "etc/doas.conf", "etc/ssh/sshd_config*", "etc/*locale*",
+]
+# What stands between words is each side's own; in sshd_config cloud-init puts a blank where a tab was.
+SPACED = ["etc/hosts", "etc/ssh/sshd_config"]
+# Where documents send the output of a stage; cloud-init speaks there, too.
+OUTPUT = ["srv/output", "srv/error"]
 # Calls that only ask, or that each side makes in its own way before it does anything.
 ASKING = [
     "systemd-detect-virt *", "ip --json *", "ip -o *", "ip --oneline *", "growpart --help", "udevadm settle*",
     "systemctl is-active *", "systemctl is-enabled *", "systemctl show *", "apt-cache *",
+]
+# No job is waited for before the boot goes on.
+RESTARTS_OF_SSHD = [
+    "systemctl restart ssh --job-mode=ignore-dependencies", "systemctl --no-block try-restart -- ssh.service",
 ]
 # What cloud-init warns of because of the lab: there is no network card to get an address with, so
 # that it asks the metadata service only when the network is there; and no disk to grow on.
@@ -38,6 +48,7 @@ OF_THE_LAB = [
     "Device '/dev/overlay' did not exist*",
 ]
 HOST_KEY = "etc/ssh/ssh_host_*"
+KEYS_BEGIN, KEYS_END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
 
 
 def normal(result, document):
@@ -61,20 +72,26 @@ def normal_boot(boot):
 
 
 def normal_call(call):
-    """cloud-init installs packages in no order."""
+    """A call by what it asks for; cloud-init installs packages in no order."""
+    if call in RESTARTS_OF_SSHD:
+        return "restarts sshd"
     before, install, packages = call.partition(" install ")
     return before + install + " ".join(sorted(packages.split(" "))) if before.startswith("apt-get ") else call
 
 
 def normal_console(text):
-    """What programs read there: blocks about host keys, without the keys, and who got a password."""
+    """What programs read there: the host keys, without the keys, and who got a password.
+
+    Fingerprints go there by way of the system's log, which is not there.
+    """
     kept, inside = [], False
-    for line in text.splitlines():
-        if re.match("-----(BEGIN|END) SSH", line):
-            inside = "BEGIN" in line
+    # A key that was given without a line end takes that of the block.
+    for line in text.replace(KEYS_END, "\n" + KEYS_END).splitlines():
+        if line in [KEYS_BEGIN, KEYS_END]:
+            inside = line == KEYS_BEGIN
             kept.append(line)
-        elif inside:
-            kept.append(" ".join(word for word in line.split() if not re.match("SHA256:|AAAA", word)))
+        elif inside and line:
+            kept.append(" ".join(word for word in line.split() if not word.startswith("AAAA")))
         elif random_password := re.fullmatch(r"([a-z]+):\S{20}", line):
             kept.append(random_password[1] + ":PASSWORD")
     return kept
@@ -92,9 +109,14 @@ def normal_file(path, file, document):
         text = normal_shadow(text, document)
     elif fnmatch.fnmatchcase(path, HOST_KEY):
         text = normal_key(text, document)
+    elif path.endswith("/authorized_keys"):
+        # cloud-init adds keys in no order.
+        text = "".join(sorted(text.splitlines(True)))
     elif matches(path, COMMENTED):
-        text = "".join(line for line in text.splitlines(True) if line.strip() and not line.startswith("#"))
-    elif path == "srv/output":
+        lines = [line for line in text.splitlines() if line.strip() and not re.match("#(?!include)", line)]
+        lines = [" ".join(line.split()) for line in lines] if matches(path, SPACED) else lines
+        text = "\n".join([*lines, ""])
+    elif matches(path, OUTPUT):
         text = "".join(line for line in text.splitlines(True) if not line.startswith("Cloud-init v. "))
     return {**file, "content": text}
 

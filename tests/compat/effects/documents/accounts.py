@@ -47,17 +47,20 @@ users:
 """),
     config("users: home, uid and primary group", """
 users:
+  - default
   - {name: deploy, uid: 1500, homedir: /srv/deploy, primary_group: games}
   - {name: other, uid: '1600', primary_group: users, no_user_group: true}
   - {name: third, primary_group: deployers, groups: [adm]}
 """),
     config("users: a primary group that is not there", """
 users:
+  - default
   - {name: one, primary_group: deployers}
   - {name: two}
 """),
     config("users: a system user, no home, no log", """
 users:
+  - default
   - {name: daemon-x, system: true, shell: /usr/sbin/nologin}
   - {name: homeless, no_create_home: true}
   - {name: unlogged, no_log_init: true}
@@ -65,30 +68,36 @@ users:
 """),
     config("users: a system user with keys", f"""
 users:
+  - default
   - {{name: daemon-x, system: true, ssh_authorized_keys: ['{KEY}']}}
   - {{name: alice}}
 """),
     config("users: expiry and inactivity", """
 users:
+  - default
   - {name: guest, expiredate: '2032-09-01', inactive: '30'}
 """),
     config("users: groups that are not there", """
 users:
+  - default
   - {name: one, groups: 'adm, newgroup'}
   - {name: two, groups: 'adm', create_groups: false}
 """),
     config("users: groups that may not be made", """
 users:
+  - default
   - {name: one, groups: 'adm, nosuchgroup', create_groups: false}
   - {name: two}
 """),
     config("users: groups as a mapping and a list", """
 users:
+  - default
   - {name: one, groups: [adm, video, extra]}
   - {name: two, groups: 'audio,extra'}
 """),
     config("sudo: text, list, false, null", """
 users:
+  - default
   - {name: one, sudo: 'ALL=(ALL) ALL'}
   - {name: two, sudo: ['ALL=(root) /usr/bin/true', 'ALL=(www-data) NOPASSWD: /usr/bin/id']}
   - {name: three, sudo: false}
@@ -96,34 +105,41 @@ users:
 """),
     config("sudo: the file of an earlier boot", """
 users:
+  - default
   - {name: one, sudo: 'ALL=(ALL) ALL'}
 """, prepare="printf '%s\\n' '# by hand' 'root ALL=(ALL) ALL' >/etc/sudoers.d/90-cloud-init-users"),
     config("sudo: no includedir in sudoers", """
 users:
+  - default
   - {name: one, sudo: 'ALL=(ALL) ALL'}
 """, prepare="sed -i '/includedir/d' /etc/sudoers"),
     config("sudo: a user with doas", """
 users:
+  - default
   - {name: one, doas: ['permit nopass one', 'permit one as root']}
 """),
     config("passwords: a hash that stays locked", f"""
 users:
+  - default
   - {{name: one, passwd: '{HASH}'}}
   - {{name: two, passwd: '{HASH}', lock_passwd: true}}
 """),
     config("passwords: a hash that opens", f"""
 users:
+  - default
   - {{name: one, passwd: '{HASH}', lock_passwd: false}}
   - {{name: two, hashed_passwd: '{HASH}', lock_passwd: false}}
 """),
     config("passwords: plain text in users", """
 users:
+  - default
   - {name: one, plain_text_passwd: secret1, lock_passwd: false}
   - {name: two, plain_text_passwd: secret2}
   - {name: three, lock_passwd: false}
 """, passwords=["secret1", "secret2"]),
     config("passwords: an existing user", f"""
 users:
+  - default
   - {{name: www-data, hashed_passwd: '{HASH}', lock_passwd: false, ssh_authorized_keys: ['{KEY}']}}
   - {{name: games, plain_text_passwd: secret1, lock_passwd: false, shell: /bin/bash, groups: [video]}}
   - {{name: backup, passwd: '{HASH}', lock_passwd: false}}
@@ -131,6 +147,7 @@ users:
 """, passwords=["secret1"]),
     config("passwords: an existing user that has a password", f"""
 users:
+  - default
   - {{name: old, hashed_passwd: '{HASH}', plain_text_passwd: secret2, lock_passwd: false}}
   - {{name: locked, lock_passwd: true}}
   - {{name: opened, lock_passwd: false}}
@@ -150,7 +167,7 @@ chpasswd:
     - {{name: debian, password: '{HASH}', type: hash}}
 """, passwords=["secret1"]),
     config("chpasswd: expires unless told", """
-users: [alice]
+users: [default, alice]
 chpasswd: {users: [{name: alice, password: secret1, type: text}]}
 """, passwords=["secret1"]),
     config("chpasswd: the old list as text", f"""
@@ -163,7 +180,7 @@ chpasswd:
     carol:RANDOM
 """, passwords=["secret1"]),
     config("chpasswd: the old list as a list", """
-users: [alice, bob]
+users: [default, alice, bob]
 chpasswd: {list: ['alice:secret1', 'bob:R']}
 """, passwords=["secret1"]),
     config("groups: all forms", """
@@ -174,7 +191,7 @@ groups:
 users: [default]
 """),
     config("groups: a mapping", "groups: {cloud: [root], empty: null}\nusers: [default]"),
-    config("groups: text", "groups: cloud, other\nusers: [{name: alice, groups: cloud}]"),
+    config("groups: text", "groups: cloud, other\nusers: [default, {name: alice, groups: cloud}]"),
     config("groups: a member that is not there", "groups: [{cloud: [nobody-such, root]}]"),
     config("user: changes the default user", "user: {name: admin, gecos: Boss, shell: /bin/sh, groups: [adm]}"),
     config("user: as text", "user: admin"),
