@@ -57,8 +57,21 @@ def normal(result, document):
     for path, file in sorted(result["files"].items()):
         if not any(fnmatch.fnmatchcase(path, pattern) for pattern in IGNORED):
             files["/" + path] = normal_file(path, file, document)
+    drop_empty_keys(files)
     boots = [normal_boot(boot) for boot in result["boots"]]
     return {"boots": boots, "files": files}
+
+
+def drop_empty_keys(files):
+    """To show the keys of a user who has none, cloud-init makes an empty file, when all else is done."""
+    def is_new(path):
+        return files[path]["was"] == "absent"
+    for path in [path for path in files if path.endswith("/.ssh/authorized_keys") and is_new(path)]:
+        if files[path].get("content") == "":
+            del files[path]
+    for path in [path for path in files if path.endswith("/.ssh") and is_new(path)]:
+        if not any(other.startswith(path + "/") for other in files):
+            del files[path]
 
 
 def normal_boot(boot):

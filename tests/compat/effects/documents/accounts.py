@@ -144,7 +144,10 @@ users:
   - {{name: games, plain_text_passwd: secret1, lock_passwd: false, shell: /bin/bash, groups: [video]}}
   - {{name: backup, passwd: '{HASH}', lock_passwd: false}}
   - {{name: list, lock_passwd: true}}
-""", passwords=["secret1"]),
+""", prepare="mkdir -p /var/www /var/list", passwords=["secret1"]),
+    config("users: a key for one whose home is not there", f"""
+users: [default, {{name: www-data, ssh_authorized_keys: ['{KEY}']}}]
+"""),
     config("passwords: an existing user that has a password", f"""
 users:
   - default

@@ -14,8 +14,8 @@ EVERYTHING = multipart(
     (SCRIPT + "-per-instance", SAYS % "per-instance", "instance.sh"),
     (SCRIPT + "-per-once", SAYS % "per-once", "once.sh"),
 )
-# What a script finds, without what systemd, which is not there, would add.
-LOOKS = "{ pwd; umask; id; env | sort | grep -v ^_=; [ -t 0 ] || readlink /proc/self/fd/0; } >>/srv/%s 2>&1"
+# What a script finds. The path that systemd gives to cloud-init has the same directories as ours.
+LOOKS = "{ pwd; umask; id; env | sort | grep -v -e ^_= -e ^PATH=; [ -t 0 ] || readlink /proc/self/fd/0; } >>/srv/%s 2>&1"
 
 DOCUMENTS = [
     case("script: plain", SAYS % "script"),
