@@ -33,8 +33,9 @@ SHIMS = [
     "usr/bin/systemd-detect-virt", "usr/bin/udevadm", "usr/sbin/ip", "usr/sbin/reboot", "usr/sbin/resize2fs",
     "usr/sbin/shutdown", "usr/sbin/swapon",
 ]
-# The image of every document: its network is there, and its disk is that of the lab.
-IMAGE = "network: {config: disabled}\ngrowpart: {mode: 'off'}\nresize_rootfs: false\n"
+# The image of every document: its network is there, its disk is that of the lab, and one host key is
+# enough where the document is about something else.
+IMAGE = "network: {config: disabled}\ngrowpart: {mode: 'off'}\nresize_rootfs: false\nssh_genkeytypes: [ed25519]\n"
 NAMESPACES = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
 MACHINE_LIMIT = 600
 

@@ -7,6 +7,8 @@ INSTANCE = "i-0123456789abcdef0"
 OTHER_INSTANCE = "i-0fedcba9876543210"
 HOST_NAME = "ip-172-31-7-25.eu-west-1.compute.internal"
 CARD = "02:00:ac:1f:07:19"
+# An image whose instances have host keys of all types.
+ALL_TYPES = "ssh_genkeytypes: [rsa, ecdsa, ed25519]\n"
 LAUNCH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f launch"
 
 

@@ -1,6 +1,6 @@
 """Users, groups, sudo and passwords."""
 
-from launch import INSTANCE, OTHER_INSTANCE, case, config
+from launch import ALL_TYPES, INSTANCE, OTHER_INSTANCE, case, config
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA deploy"
 OTHER_KEY = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDexampleexampleexampleexampleexampleexampleexample ops@laptop"
@@ -8,7 +8,7 @@ OTHER_KEY = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDexampleexampleexampleexample
 HASH = "$6$example0$0nRA1qJZ0lTLQKyS0yDpU9pAsUoKOyVn0VxvjbMvnPjl0IB0k9eLxTUlB8oMBX4oDb/u5ICXc4C3q9kHhJ7qM1"
 
 DOCUMENTS = [
-    case("no user data"),
+    case("no user data", image=ALL_TYPES),
     case("no user data, no launch key", keys=()),
     case("two launch keys", keys=(KEY, OTHER_KEY)),
     config("users: a user beside the default one", f"""

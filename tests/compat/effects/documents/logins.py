@@ -1,6 +1,6 @@
 """SSH: who may log in, how, and to which host keys."""
 
-from launch import INSTANCE, LAUNCH_KEY, OTHER_INSTANCE, case, config
+from launch import ALL_TYPES, INSTANCE, LAUNCH_KEY, OTHER_INSTANCE, case, config
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA deploy"
 # A host key made for this file: it opens nothing.
@@ -58,8 +58,9 @@ printf 'X11Forwarding no\\nPasswordAuthentication no\\n' >/etc/ssh/sshd_config.d
 """),
     config("ssh_genkeytypes", "ssh_genkeytypes: [ed25519, ecdsa]"),
     config("ssh_genkeytypes: one that is not there", "ssh_genkeytypes: [ed25519, nosuch]"),
-    config("ssh_deletekeys: false keeps those of the image", "ssh_deletekeys: false"),
-    config("ssh_deletekeys: false, and a type is missing", "ssh_deletekeys: false", prepare="rm /etc/ssh/ssh_host_ecdsa_key*"),
+    config("ssh_deletekeys: false keeps those of the image", "ssh_deletekeys: false", image=ALL_TYPES),
+    config("ssh_deletekeys: false, and a type is missing", "ssh_deletekeys: false", image=ALL_TYPES,
+           prepare="rm /etc/ssh/ssh_host_ecdsa_key*"),
     config("ssh_keys: given", f"""
 ssh_keys:
   ed25519_private: |
@@ -72,10 +73,11 @@ ssh_keys:
     {INDENTED}
 """),
     config("ssh_keys: an unknown type", f"ssh_keys: {{nosuch_private: x, ed25519_public: '{HOST_KEY_PUBLIC}'}}"),
-    config("ssh_quiet_keygen", "ssh_quiet_keygen: true"),
+    config("ssh_quiet_keygen", "ssh_quiet_keygen: true", image=ALL_TYPES),
     config("ssh_publish_hostkeys", "ssh_publish_hostkeys: {enabled: false}"),
     config("no_ssh_fingerprints", "no_ssh_fingerprints: true\nssh: {emit_keys_to_console: false}"),
-    config("host keys of the second boot", "", boots=[{}, {"before": "rm /etc/ssh/ssh_host_rsa_key"}]),
-    config("host keys of a new instance", "", boots=[{"instance": INSTANCE}, {"instance": OTHER_INSTANCE}]),
+    config("host keys of the second boot", "", image=ALL_TYPES, boots=[{}, {"before": "rm /etc/ssh/ssh_host_rsa_key"}]),
+    config("host keys of a new instance", "", image=ALL_TYPES, boots=[
+        {"instance": INSTANCE}, {"instance": OTHER_INSTANCE}]),
     case("launch key with options", keys=('from="10.0.0.0/8" ' + KEY,)),
 ]
