@@ -51,7 +51,13 @@ class Lab:
             self.add(self.shims / name, (HERE / "shim").read_bytes(), 0o755)
         self.add(self.shims / "usr/bin/firstlight", b"", 0o755)
         looks = [(HERE / name).read_bytes() for name in ["machine.py", "stages.py", "snapshot.py", "shim"]]
+        self.used = set()
         self.key = hashlib.sha256(b"\0".join(looks) + repr([options.tree, SHIMS, IMAGE]).encode()).hexdigest()
+
+    def tidy(self):
+        """Removes answers that no document asks for any more."""
+        for kept in set(KEPT.glob("*.json")) - self.used:
+            kept.unlink()
 
     @staticmethod
     def add(path, content, mode=0o644):
@@ -64,6 +70,7 @@ class Lab:
             return self.machine(document, side)
         key = hashlib.sha256((self.key + json.dumps(document, sort_keys=True)).encode()).hexdigest()
         kept = KEPT / (key[:24] + ".json")
+        self.used.add(kept)
         if kept.exists() and not self.options.fresh:
             return json.loads(kept.read_text())
         result = self.machine(document, side)
@@ -179,6 +186,7 @@ def main():
             failed += bad
             passed += not bad
     if not options.only:
+        lab.tidy()
         for what, name, reason in sorted(unused):
             failed += 1
             print("NO LONGER DIFFERENT: %s  %s (%s)" % (what, name, reason))
