@@ -9,7 +9,10 @@
 mod support;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::symlink;
+use std::thread;
 
 use support::Case;
 use support::debian::Debian;
@@ -143,6 +146,40 @@ write_files:
         let run = case.run(&["run", "write_files", "--force"]);
         assert_eq!(run.code, 0, "{again}: {run:?}");
         assert_eq!(case.text("etc/list"), "line\nline\nline\n", "{again}");
+    }
+}
+
+#[test]
+fn a_source_is_asked_with_its_headers_which_are_shown_nowhere() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/f?token=hunter2", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut bytes = [0; 4096];
+            let read = stream.read(&mut bytes).unwrap();
+            let asked = String::from_utf8_lossy(&bytes[..read]).to_ascii_lowercase();
+            let is_right = asked.contains("x-key: hunter2") && asked.contains("token=hunter2");
+            let body = if is_right { "right" } else { "wrong" };
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n";
+            write!(stream, "{head}{body}").unwrap();
+        }
+    });
+    let entry = format!("{{path: /etc/f, source: {{uri: '{url}', headers: {{X-Key: hunter2}}}}}}");
+    let case = Case::made(
+        &format!("#cloud-config\nwrite_files: [{entry}]\n"),
+        "instance-id: i-1\n",
+    );
+    let plan = case.run(&["plan"]);
+    let apply = case.run(&["apply"]);
+    assert_eq!(apply.code, 0, "{apply:?}");
+    assert_eq!(case.text("etc/f"), "right");
+    for said in [plan, apply, case.run(&["status"])] {
+        let said = format!("{}{}", said.stdout, said.stderr);
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    for (path, mode) in case.files_holding("hunter2") {
+        assert_eq!(mode & 0o077, 0, "{path:?} may be read by others");
     }
 }
 
@@ -378,4 +415,43 @@ fn in_strict_mode_the_first_item_that_fails_ends_runcmd_and_is_named() {
         (0, "yes\n"),
         "what is not whole runs as one script"
     );
+}
+
+#[test]
+fn what_documentation_shows_is_valid_and_what_is_not_is_named() {
+    let case = Case::made("", "");
+    fs::create_dir_all(case.root()).unwrap();
+    case.write_seed(
+        "good",
+        "#cloud-config
+hostname: web
+fqdn: web.example.com
+manage_etc_hosts: localhost
+bootcmd: [ls, [cloud-init-per, once, name, mkfs, /dev/vdb]]
+runcmd: [[ls, -l, /], [sh, -xc, 'echo $(date)'], ls -l /root]
+write_files:
+  - {path: /etc/a, encoding: b64, content: aGVsbG8=, owner: 'root:root', permissions: '0644'}
+  - {path: /etc/b, content: !!binary aGVsbG8=, permissions: 0644}
+  - {path: /etc/c, content: 15 * * * * root ship_logs, append: true, defer: true}
+  - {path: /etc/d, source: {uri: 'https://h/x', headers: {Authorization: Basic x}}}
+",
+    );
+    case.write_seed(
+        "bad",
+        "#cloud-config\nwrite_files: [{path: /a, permissions: 644, own: x}]\n",
+    );
+    let path = |name: &str| case.path(&format!("../seed/{name}")).display().to_string();
+    let said = case.run(&["validate", &path("good")]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        !said.stdout.contains("warning") && !said.stdout.contains("error:"),
+        "{said:?}"
+    );
+    let said = case.run(&["validate", &path("bad")]);
+    for says in [
+        "decimal: 644 is mode 1204",
+        "unknown key `write_files[0].own`",
+    ] {
+        assert!(said.stdout.contains(says), "{says}: {said:?}");
+    }
 }

@@ -41,7 +41,7 @@ pub(super) const ENTRY: &[Key] = &[
         "`USER:GROUP` or `USER`: whose the file and new directories above it are",
     )
     .or("root:root"),
-    Key::new("permissions", Shape::Text, "in octal, in quotes").or("'0644'"),
+    Key::new("permissions", Shape::Scalar, "in octal, in quotes").or("'0644'"),
     Key::new("append", Shape::Switch, "put it behind what is in the file").or("false"),
     Key::new(
         "defer",

@@ -165,7 +165,8 @@ impl Checker {
 fn takes(shape: &Shape, value: &Value) -> bool {
     match shape {
         Shape::Any => true,
-        Shape::Text => matches!(value.kind, Kind::String(_)),
+        // cloud-init's own check takes bytes for text, too (`cloudinit/config/schema.py`).
+        Shape::Text => matches!(value.kind, Kind::String(_) | Kind::Bytes(_)),
         Shape::Scalar => value.to_text().is_some(),
         Shape::Bool => matches!(value.kind, Kind::Bool(_)),
         Shape::Switch => is_switch(value),
