@@ -50,6 +50,9 @@ impl Wishes<'_> {
         let mut found = Accounts::default();
         let old = self.old_user(&mut found.problems);
         self.collect(&mut found);
+        for account in &mut found.list {
+            account.keys = normalized(&account.keys);
+        }
         let is_default = |account: &Account| account.name == "default";
         let place = found.list.iter().find(|account| is_default(account));
         let place = place.map(|account| account.place.clone());
@@ -178,7 +181,7 @@ impl Accounts {
                 }
             }
             Kind::Map(keys) => {
-                let mut keys = normalized(keys);
+                let mut keys = keys.clone();
                 match keys.remove("name") {
                     None => self.add("default", &entry.place, keys),
                     Some(name) => match name.to_text() {
@@ -198,7 +201,7 @@ impl Accounts {
         };
         match &value.kind {
             Kind::Map(keys) => {
-                let mut keys = normalized(keys);
+                let mut keys = keys.clone();
                 keys.remove("name");
                 self.add(&text, &name.place, keys);
             }

@@ -99,9 +99,6 @@ impl Module for Ssh {
         }
         keys.extend(authorized_keys(want.ssh_authorized_keys.as_ref(), problems));
         let disable_root = is_on("disable_root", want.disable_root.as_ref(), problems);
-        if keys.is_empty() {
-            return plan;
-        }
         let image: Image = ctx.config.section(&["system_info"]).unwrap_or_default();
         let wishes = Wishes {
             users: want.users.as_ref(),
@@ -115,6 +112,9 @@ impl Module for Ssh {
         let Ok(root) = "root".parse() else {
             return plan;
         };
+        if keys.is_empty() {
+            return plan;
+        }
         let name = user.as_ref().map_or("NONE", UserName::as_str);
         let options = disable_root.then(|| {
             let given = want.disable_root_opts.and_then(|value| value.to_text());
@@ -251,6 +251,8 @@ mod tests {
         let plan = setting.plan::<Ssh>("disable_root: 'false'");
         assert_eq!(keys_of(&plan, "root").unwrap().options, None);
         let plan = setting.plan::<Ssh>("allow_public_ssh_keys: 'no'");
-        assert_eq!(keys_of(&plan, "cloud-user"), None);
+        // As with cloud-init, a default user without keys has an empty file.
+        assert_eq!(keys_of(&plan, "cloud-user").unwrap().keys, []);
+        assert_eq!(keys_of(&plan, "root"), None);
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use contract::effect::{self, AuthorizedKeysSpec};
 use contract::error::EffectError;
-use contract::machine::{Change, FileKind, NotDone};
+use contract::machine::{Account, Change, FileKind, NotDone, Probe};
 use contract::name::key_body;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -30,10 +30,26 @@ pub(crate) fn apply(host: &Host, spec: &AuthorizedKeysSpec) -> Result<Change, Ef
     if !host.privileged && !own {
         return Ok(Change::NotDone(NotDone::NeedsRoot));
     }
+    let is_moot = is_moot(host, &account, spec).map_err(|source| EffectError::Read {
+        path: account.home.clone().into(),
+        source,
+    })?;
+    if is_moot {
+        return Ok(Change::AlreadySo);
+    }
     let spot = files::in_home(host, &account, Path::new(FILE), 0o700)?;
     let old = read(&spot)?;
     let ids = Ids::Known(account.uid, account.gid);
     files::write(host, &spot, &merge(&old, spec), effect::Mode::PRIVATE, ids)
+}
+
+/// Whether there is nothing to do: no key, and no home directory in which an empty file could be.
+pub(crate) fn is_moot(
+    probe: &dyn Probe,
+    account: &Account,
+    spec: &AuthorizedKeysSpec,
+) -> io::Result<bool> {
+    Ok(spec.keys.is_empty() && probe.kind(Path::new(&account.home))?.is_none())
 }
 
 /// The file as it is now, opened without following a link: its user may swap it meanwhile.

@@ -128,6 +128,10 @@ impl<'a> DryRun<'a> {
         let Some(user) = self.user(spec.user.as_str())? else {
             return Ok(Change::NotDone(self.nobody()));
         };
+        let is_new = self.users.borrow().contains_key(spec.user.as_str());
+        if !is_new && authorized_keys::is_moot(self, &user, spec)? {
+            return Ok(Change::AlreadySo);
+        }
         let path = PathBuf::from(user.home).join(authorized_keys::FILE);
         let old = self.read(&path).or_else(unreadable)?;
         let new = authorized_keys::merge(old.as_deref().unwrap_or_default(), spec);

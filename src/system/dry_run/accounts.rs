@@ -20,11 +20,12 @@ impl DryRun<'_> {
         if self.group(name.as_str())?.is_some() {
             return Ok(Change::AlreadySo);
         }
-        if let Some(why) = self.missing(&Kit::of(self).group(name)) {
+        let argv = Kit::of(self).group(name);
+        if let Some(why) = self.missing(&argv) {
             return Ok(Change::NotDone(why));
         }
         self.groups.borrow_mut().push(name.to_string());
-        Ok(would(format!("group {name} would be made")))
+        Ok(run(&argv))
     }
 
     pub(super) fn make_user(&self, spec: &UserSpec) -> io::Result<Change> {
@@ -32,7 +33,8 @@ impl DryRun<'_> {
         if self.user(&name)?.is_some() {
             return Ok(Change::AlreadySo);
         }
-        if let Some(why) = self.missing(&Kit::of(self).user(spec, false)) {
+        let argv = Kit::of(self).user(spec, self.group(&name)?.is_some());
+        if let Some(why) = self.missing(&argv) {
             return Ok(Change::NotDone(why));
         }
         let home = spec.homedir.clone();
@@ -46,7 +48,7 @@ impl DryRun<'_> {
         };
         self.users.borrow_mut().insert(name.clone(), account);
         self.groups.borrow_mut().push(name);
-        Ok(would(format!("user {} would be made", spec.name)))
+        Ok(run(&argv))
     }
 
     pub(super) fn member(&self, user: &UserName, group: &UserName) -> io::Result<Change> {
@@ -56,12 +58,11 @@ impl DryRun<'_> {
         if accounts::is_member(self, user, group).map_err(cause)? {
             return Ok(Change::AlreadySo);
         }
-        if let Some(why) = self.missing(&Kit::of(self).member(user, group)) {
+        let argv = Kit::of(self).member(user, group);
+        if let Some(why) = self.missing(&argv) {
             return Ok(Change::NotDone(why));
         }
-        Ok(would(format!(
-            "user {user} would be added to group {group}"
-        )))
+        Ok(run(&argv))
     }
 
     pub(super) fn password(&self, spec: &PasswordSpec) -> io::Result<Change> {
@@ -122,6 +123,11 @@ impl DryRun<'_> {
     fn missing(&self, argv: &[String]) -> Option<NotDone> {
         tools::missing(self.host, self, argv.first().map_or("", String::as_str))
     }
+}
+
+/// No argument of these tools is secret.
+fn run(argv: &[String]) -> Change {
+    would(format!("`{}` would be run", argv.join(" ")))
 }
 
 fn cause(error: EffectError) -> io::Error {
