@@ -83,6 +83,20 @@ pub(crate) fn is_red_hat_like(probe: &dyn Probe) -> bool {
     family(probe) == Family::RedHat
 }
 
+/// Whether a program is in one of the directories where programs are looked for.
+pub(crate) fn has_program(probe: &dyn Probe, name: &str) -> bool {
+    let dirs = [
+        "/usr/local/sbin",
+        "/usr/local/bin",
+        "/usr/sbin",
+        "/usr/bin",
+        "/sbin",
+        "/bin",
+    ];
+    let is_there = |dir: &&str| probe.is_executable(&Path::new(dir).join(name));
+    dirs.iter().any(|dir| is_there(dir).unwrap_or(false))
+}
+
 fn release(probe: &dyn Probe) -> String {
     let text = probe.read(Path::new("/etc/os-release")).ok().flatten();
     String::from_utf8_lossy(&text.unwrap_or_default()).into_owned()

@@ -185,8 +185,8 @@ struct Chosen {
 }
 
 fn chosen(want: &Wanted, probe: &dyn Probe, told: &mut Vec<Problem>) -> Chosen {
-    if !has_program(probe, "ssh-keygen") {
-        if has_program(probe, "sshd") {
+    if !distribution::has_program(probe, "ssh-keygen") {
+        if distribution::has_program(probe, "sshd") {
             let message = "there is an sshd and no ssh-keygen: no host keys are made";
             told.push(Problem::warning(None, message));
         }
@@ -323,19 +323,6 @@ fn is_fips(probe: &dyn Probe) -> bool {
     word.ok()
         .flatten()
         .is_some_and(|word| word.trim_ascii() == b"1")
-}
-
-fn has_program(probe: &dyn Probe, name: &str) -> bool {
-    let dirs = [
-        "/usr/local/sbin",
-        "/usr/local/bin",
-        "/usr/sbin",
-        "/usr/bin",
-        "/sbin",
-        "/bin",
-    ];
-    dirs.iter()
-        .any(|dir| is_there(probe, &Path::new(dir).join(name)))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod boothook;
 mod cloud_init;
 mod command;
 mod content;
+mod disable_ec2_metadata;
 mod disk;
 mod distribution;
 mod election;
@@ -20,6 +21,7 @@ mod host_files;
 mod host_keys;
 mod hostname;
 mod hosts;
+mod locale;
 mod part_handlers;
 mod resizefs;
 mod resolv_conf;
@@ -33,6 +35,7 @@ mod shell_script;
 mod ssh_keys;
 mod sshd_config;
 mod switch;
+mod timezone;
 mod users;
 mod write_files;
 
@@ -60,6 +63,9 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<election::Election>(),
     // config
     Entry::of::<host_keys::SshRsa>(),
+    Entry::of::<locale::Locale>(),
+    Entry::of::<timezone::Timezone>(),
+    Entry::of::<disable_ec2_metadata::DisableEc2Metadata>(),
     Entry::of::<scripts::Runcmd>(),
     Entry::of::<content::Content>(),
     Entry::of::<election::ElectionUnits>(),

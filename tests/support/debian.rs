@@ -112,6 +112,29 @@ impl Debian {
         said(&output)
     }
 
+    /// As [`Self::live`], with /proc of its own, and a systemctl that has nobody to ask.
+    pub(crate) fn booted(&self, args: &[&str]) -> Said {
+        let (binary, systemctl) = ("usr/bin/firstlight", "usr/local/sbin/systemctl");
+        if !self.path(binary).exists() {
+            fs::copy(env!("CARGO_BIN_EXE_firstlight"), self.path(binary)).unwrap();
+            self.write(systemctl, "#!/bin/sh\n");
+            fs::set_permissions(self.path(systemctl), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let own = "--uts --net --mount --pid --fork --kill-child sh -c";
+        let within = r#"mount -t proc proc "$0/proc" && exec chroot "$0" /usr/bin/firstlight "$@""#;
+        let mut command = Command::new("unshare");
+        command.args(own.split(' ')).arg(within).arg(&self.root);
+        let output = command.args(args).stdin(Stdio::null()).output();
+        said(&output.unwrap())
+    }
+
+    /// [`Self::booted`] with a seed of this user data for instance `i-1`.
+    pub(crate) fn booted_with(&self, user_data: &str, args: &[&str]) -> Said {
+        self.write("seed/user-data", user_data);
+        self.write("seed/meta-data", "instance-id: i-1\nlocal-hostname: one\n");
+        self.booted(&[&["--seed", "/seed"], args].concat())
+    }
+
     /// The binary on this root.
     pub(crate) fn run(&self, args: &[&str]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_firstlight"));
