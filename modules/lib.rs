@@ -15,6 +15,7 @@ mod disable_ec2_metadata;
 mod disk;
 mod distribution;
 mod election;
+mod final_message;
 mod given_keys;
 mod growpart;
 mod host_files;
@@ -22,7 +23,9 @@ mod host_keys;
 mod hostname;
 mod hosts;
 mod locale;
+mod packages;
 mod part_handlers;
+mod power_state;
 mod resizefs;
 mod resolv_conf;
 mod script;
@@ -70,6 +73,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<content::Content>(),
     Entry::of::<election::ElectionUnits>(),
     // final
+    Entry::of::<packages::Packages>(),
     Entry::of::<write_files::WriteFilesDeferred>(),
     Entry::of::<content::ContentDeferred>(),
     Entry::of::<scripts_by_time::Vendor>(),
@@ -78,6 +82,8 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<scripts_by_time::PerInstance>(),
     Entry::of::<scripts::ScriptsUser>(),
     Entry::of::<election::ElectionRun>(),
+    Entry::of::<final_message::FinalMessage>(),
+    Entry::of::<power_state::PowerState>(),
 ];
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use contract::yaml::{Placed, Text, Value};
 use serde::Deserialize;
 
 use crate::distribution::{self, Family};
+use crate::packages;
 use crate::switch;
 
 const LOCALE_CONF: &str = "/etc/locale.conf";
@@ -51,7 +52,7 @@ struct Wanted<'a> {
     /// `None` if nobody asked: the distribution's own then.
     locale: Option<String>,
     file: Option<&'a str>,
-    probe: &'a dyn Probe,
+    ctx: &'a Context<'a>,
 }
 
 impl Module for Locale {
@@ -80,7 +81,7 @@ impl Module for Locale {
         let wanted = Wanted {
             locale,
             file: file.map(|file| &*file.value.0),
-            probe: ctx.probe,
+            ctx,
         };
         let (step, odd) = match distribution::family(ctx.probe) {
             Family::Debian => (debian(&wanted), None),
@@ -126,30 +127,35 @@ fn is_locale(name: &str) -> bool {
 
 /// Nothing is done when the system says so already.
 fn debian(wanted: &Wanted<'_>) -> Option<Step> {
-    let system = text(wanted.probe, DEBIAN_CONF).and_then(|text| value_of(&text, "LANG"));
+    let system = text(wanted.ctx.probe, DEBIAN_CONF).and_then(|text| value_of(&text, "LANG"));
     let system = system.filter(|system| !system.is_empty());
     let file = wanted.file.unwrap_or(DEBIAN_CONF);
     let asked = wanted.locale.clone();
     let locale = asked.or_else(|| system.clone().filter(|name| is_locale(name)));
     let locale = locale.unwrap_or_else(|| "C.UTF-8".to_owned());
     let is_so = system.is_some_and(|system| system.eq_ignore_ascii_case(&locale));
-    if is_so && text(wanted.probe, file).is_some() {
+    if is_so && text(wanted.ctx.probe, file).is_some() {
         return None;
     }
     if BUILT_IN.contains(&locale.to_ascii_lowercase().as_str()) {
         // Debian 13 has a link there.
-        let is_link = matches!(wanted.probe.kind(Path::new(file)), Ok(Some(FileKind::Link)));
+        let is_link = matches!(
+            wanted.ctx.probe.kind(Path::new(file)),
+            Ok(Some(FileKind::Link))
+        );
         let file = if is_link && file == DEBIAN_CONF {
             LOCALE_CONF
         } else {
             file
         };
-        return Some(step([lang(wanted.probe, file, &locale)]));
+        return Some(step([lang(wanted.ctx.probe, file, &locale)]));
     }
     let mut effects = Vec::new();
-    if let Some(list) = text(wanted.probe, LOCALE_GEN) {
-        effects.push(Effect::file(LOCALE_GEN, with_locale(&list, &locale)));
+    if !distribution::has_program(wanted.ctx.probe, "locale-gen") {
+        effects.extend(packages::needed(&["locales"], wanted.ctx));
     }
+    let list = text(wanted.ctx.probe, LOCALE_GEN).unwrap_or_default();
+    effects.push(Effect::file(LOCALE_GEN, with_locale(&list, &locale)));
     let made = format!("locale {locale}");
     effects.push(Effect::tool(ToolSpec::new(made, ["locale-gen", &locale])));
     let what = format!("LANG={locale} in {file}");
@@ -163,17 +169,17 @@ fn debian(wanted: &Wanted<'_>) -> Option<Step> {
 }
 
 fn red_hat(wanted: &Wanted<'_>) -> Option<Step> {
-    let system = || text(wanted.probe, LOCALE_CONF).and_then(|text| value_of(&text, "LANG"));
+    let system = || text(wanted.ctx.probe, LOCALE_CONF).and_then(|text| value_of(&text, "LANG"));
     let locale = wanted.locale.clone().or_else(system);
     let locale = locale.unwrap_or_else(|| "en_US.UTF-8".to_owned());
     let file = wanted.file.unwrap_or(LOCALE_CONF);
-    Some(step([lang(wanted.probe, file, &locale)]))
+    Some(step([lang(wanted.ctx.probe, file, &locale)]))
 }
 
 fn suse(wanted: &Wanted<'_>) -> Option<Step> {
     let locale = wanted.locale.as_deref().unwrap_or("en_US.UTF-8");
     let file = wanted.file.unwrap_or(LOCALE_CONF);
-    Some(step([lang(wanted.probe, file, locale)]))
+    Some(step([lang(wanted.ctx.probe, file, locale)]))
 }
 
 fn alpine(wanted: &Wanted<'_>) -> Option<Step> {
@@ -187,7 +193,7 @@ fn arch(wanted: &Wanted<'_>) -> Option<Step> {
     let locale = wanted.locale.as_deref().unwrap_or("en_US.UTF-8");
     let list = Effect::file(LOCALE_GEN, format!("{locale} UTF-8\n"));
     let made = ToolSpec::new(format!("locale {locale}"), ["locale-gen"]);
-    let mut step = step([list, lang(wanted.probe, LOCALE_CONF, locale)]);
+    let mut step = step([list, lang(wanted.ctx.probe, LOCALE_CONF, locale)]);
     step.on_change.push(Effect::tool(made));
     Some(step)
 }
@@ -202,7 +208,7 @@ fn odd_on_arch(file: Option<&Placed<Text>>) -> Option<Problem> {
 fn other(wanted: &Wanted<'_>) -> Option<Step> {
     let locale = wanted.locale.as_deref()?;
     let file = wanted.file.unwrap_or(LOCALE_CONF);
-    Some(step([lang(wanted.probe, file, locale)]))
+    Some(step([lang(wanted.ctx.probe, file, locale)]))
 }
 
 fn step(effects: impl IntoIterator<Item = Effect>) -> Step {
@@ -341,7 +347,11 @@ mod tests {
             LOCALE_GEN,
             "# This file lists\n# fr_FR ISO-8859-1\n# fr_FR.UTF-8 UTF-8\n",
         );
-        let plan = plan("ID=debian", &[list], "locale: fr_FR.UTF-8");
+        let tool = ("/usr/sbin/locale-gen", "");
+        let bare = plan("ID=debian", &[], "locale: fr_FR.UTF-8");
+        assert_eq!(bare.lines()[0], "package locales (apt)");
+        assert_eq!(bare.text_of(LOCALE_GEN).unwrap(), "fr_FR.UTF-8 UTF-8\n");
+        let plan = plan("ID=debian", &[list, tool], "locale: fr_FR.UTF-8");
         assert_eq!(
             plan.lines(),
             [

@@ -10,6 +10,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use support::debian::Debian;
@@ -76,4 +77,123 @@ fn the_metadata_service_is_out_of_reach_at_every_boot() {
     let below = machine.run(&["--seed", machine.path("other").to_str().unwrap(), "plan"]);
     let left = "no route to 169.254.169.254 (needs the live machine)";
     assert!(below.text.contains(left), "{below:?}");
+}
+
+/// Stands in for shutdown(8): notes how it was called, and what was on the disk by then.
+const SHUTDOWN: &str = "#!/bin/sh\necho \"$*\" >> /var/lib/shutdowns\n\
+    cp /run/firstlight/result.json /var/lib/result-by-then\n\
+    cp /var/lib/firstlight/instances/i-1/journal /var/lib/journal-by-then\n";
+
+fn with_shutdown() -> Option<Debian> {
+    let machine = Debian::with_image("{}\n")?;
+    machine.write("usr/local/sbin/shutdown", SHUTDOWN);
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(machine.path("usr/local/sbin/shutdown"), mode).unwrap();
+    Some(machine)
+}
+
+#[test]
+fn the_machine_goes_down_once_when_everything_is_done_and_recorded() {
+    let Some(machine) = with_shutdown() else {
+        return;
+    };
+    let user_data = "#cloud-config\npower_state: {mode: poweroff, message: good bye}\n\
+        runcmd: ['touch /var/lib/ran']\n";
+    let plan = machine.booted_with(user_data, &["plan", "power_state_change"]);
+    assert!(
+        plan.text
+            .contains("`shutdown -P now good bye` would be run at the end"),
+        "{plan:?}"
+    );
+    for boot in 1..=2 {
+        let said = machine.booted_with(user_data, &["boot"]);
+        assert_eq!(said.code, 0, "boot {boot}: {said:?}");
+        assert_eq!(
+            machine.text("var/lib/shutdowns"),
+            "-P now good bye\n",
+            "boot {boot}"
+        );
+    }
+    assert!(machine.path("var/lib/ran").exists());
+    assert!(
+        machine
+            .text("var/lib/result-by-then")
+            .contains("scripts_user")
+    );
+    let journal = machine.text("var/lib/journal-by-then");
+    let own = |line: &&str| line.contains("\"power_state_change\"");
+    assert!(
+        journal.lines().find(own).unwrap().contains("done"),
+        "{journal}"
+    );
+    let status = machine.booted(&["status"]);
+    assert_eq!(status.code, 0, "{status:?}");
+}
+
+#[test]
+fn a_condition_decides_whether_the_machine_goes_down() {
+    #[rustfmt::skip]
+    let table = [
+        // condition                  goes down  status
+        ("test -e /var/lib/ran",      true,      0),
+        ("[sh, -c, 'exit 1']",        false,     0),
+        ("exit 3",                    false,     2),
+    ];
+    for (condition, goes_down, code) in table {
+        let Some(machine) = with_shutdown() else {
+            return;
+        };
+        let user_data = format!(
+            "#cloud-config\npower_state: {{mode: reboot, delay: 1, condition: {condition}}}\n\
+             runcmd: ['touch /var/lib/ran']\n"
+        );
+        let said = machine.booted_with(&user_data, &["boot"]);
+        assert_eq!(said.code, 0, "{condition}: {said:?}");
+        assert_eq!(
+            machine.path("var/lib/shutdowns").exists(),
+            goes_down,
+            "{condition}"
+        );
+        let status = machine.booted(&["status"]);
+        assert_eq!(status.code, code, "{condition}: {status:?}");
+    }
+}
+
+#[test]
+fn a_machine_that_cannot_record_it_does_not_go_down_at_every_boot() {
+    let Some(machine) = with_shutdown() else {
+        return;
+    };
+    let journal = "/var/lib/firstlight/instances/i-1/journal";
+    let user_data = format!(
+        "#cloud-config\npower_state: {{mode: reboot}}\nruncmd: ['rm {journal}; mkdir {journal}']\n"
+    );
+    let said = machine.booted_with(&user_data, &["boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(!machine.path("var/lib/shutdowns").exists());
+    let status = machine.booted(&["status"]);
+    assert!(
+        status.text.contains("no reboot: it is not recorded"),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn the_console_hears_that_everything_is_done() {
+    #[rustfmt::skip]
+    let table = [
+        ("",                                                                        "firstlight v. "),
+        ("final_message: up $UPTIME s, ${DATASOURCE}.",                             " s, DataSource"),
+        ("final_message: |\n  ## template: jinja\n  it is {{VERSION}}!\n", "it is 0."),
+    ];
+    for (config, says) in table {
+        let Some(machine) = Debian::with_image("{}\n") else {
+            return;
+        };
+        // Without a console it is said where everything else is.
+        fs::remove_file(machine.path("dev/console")).unwrap();
+        let said = machine.booted_with(&format!("#cloud-config\n{config}"), &["boot"]);
+        assert_eq!(said.code, 0, "{config}: {said:?}");
+        assert!(said.text.contains(says), "{config}: {said:?}");
+    }
 }

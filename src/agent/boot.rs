@@ -69,6 +69,9 @@ pub(crate) fn run(
         );
         session::note_stage(&mut report, done);
         session::publish(session, &report);
+        if session.host.ends_here() {
+            break;
+        }
     }
     notifier.status("done");
     Ok(report)
@@ -175,7 +178,7 @@ fn log(stage: Stage, module: &ModuleReport) {
     }
 }
 
-fn log_problem(problem: &ProblemReport) {
+pub(crate) fn log_problem(problem: &ProblemReport) {
     match problem.severity {
         Severity::Notice => tracing::info!("{problem}"),
         Severity::Warning => tracing::warn!("{problem}"),

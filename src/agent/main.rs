@@ -5,6 +5,7 @@ mod checks;
 mod cli;
 mod fetch;
 mod image_tree;
+mod last_act;
 mod log;
 mod notify;
 mod offline;

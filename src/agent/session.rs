@@ -118,6 +118,7 @@ impl Session {
         let (settings, problems) = Settings::of(&image.config);
         self.host.limit_code(settings.script_timeout());
         self.host.give_home(settings.gives_home());
+        self.host.wait_for_packages(settings.package_lock_timeout());
         self.settings = settings;
         self.problems = problems;
         self.problems.extend(image.problems.iter().cloned());

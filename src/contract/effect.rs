@@ -15,6 +15,8 @@ pub use crate::content::{MirrorSpec, Origin, Switch};
 pub use crate::file::{Content, FileSpec, Mode, Owner, Target};
 pub use crate::items::ItemsSpec;
 use crate::name::{AuthorizedKey, Hostname, UserName};
+pub use crate::package::{AptCommand, Package, PackageJob, PackageManager, PackagesSpec};
+pub use crate::power::{PowerAction, PowerCondition, PowerSpec};
 use crate::secret::Secret;
 pub use crate::tool::{ToolSpec, Wait};
 pub use crate::write::{Append, Keeper, Source, WriteSpec};
@@ -90,6 +92,17 @@ impl fmt::Debug for CommandSpec {
     }
 }
 
+/// A piece of a message on the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// As it stands here.
+    Text(String),
+    /// The seconds since the kernel began.
+    Uptime,
+    /// The time of day, in UTC, as RFC 2822 writes it.
+    Timestamp,
+}
+
 /// Something that shall be on the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -151,6 +164,12 @@ pub enum Effect {
         /// What is written, each line with its line feed.
         text: String,
     },
+    /// The same, with what is known only when it is written. Never secret.
+    Message(Vec<Word>),
+    /// See [`PackagesSpec`].
+    Packages(Box<PackagesSpec>),
+    /// See [`PowerSpec`].
+    Power(Box<PowerSpec>),
     /// See [`ToolSpec`].
     Tool(Box<ToolSpec>),
     /// See [`CommandSpec`].
@@ -264,6 +283,9 @@ impl fmt::Display for Effect {
                 1 => f.write_str("1 line on the console"),
                 n => write!(f, "{n} lines on the console"),
             },
+            Self::Message(_) => f.write_str("message on the console"),
+            Self::Packages(spec) => spec.fmt(f),
+            Self::Power(spec) => write!(f, "{} at the end of the run", spec.action.as_str()),
             Self::Tool(tool) => f.write_str(&tool.what),
             Self::Run(command) => write!(f, "run {}", command.label),
         }

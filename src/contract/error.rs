@@ -101,6 +101,14 @@ pub enum EffectError {
         /// What went wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Packages that are not all as they shall be.
+    #[error("{message}")]
+    Packages {
+        /// What became of each, and why.
+        message: String,
+        /// Whether another try may help: the network, a lock.
+        transient: bool,
+    },
     /// A system call on the running machine.
     #[error("cannot {what}")]
     System {
@@ -127,8 +135,14 @@ impl EffectError {
             | Self::Ownerless { .. } => ErrorClass::Config,
             Self::Fetch {
                 transient: true, ..
+            }
+            | Self::Packages {
+                transient: true, ..
             } => ErrorClass::Transient,
             Self::Fetch {
+                transient: false, ..
+            }
+            | Self::Packages {
                 transient: false, ..
             } => ErrorClass::Config,
         }

@@ -204,6 +204,11 @@ pub trait Machine: Probe {
         Vec::new()
     }
 
+    /// Whether something was performed after which nothing more shall be, until the next boot.
+    fn ends_here(&self) -> bool {
+        false
+    }
+
     /// Makes everything that was done so far outlast a power cut (syncfs(2) of each file system
     /// that was written to since the last call).
     ///

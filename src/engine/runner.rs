@@ -49,12 +49,18 @@ impl Runner<'_> {
         let started = unix_time();
         let mut deferred = Deferred::new();
         let mut modules = Vec::new();
+        let mut ends_here = false;
         for entry in entries.iter().filter(|entry| entry.stage == stage) {
-            if entry.is_awake(self.context.config) {
-                let report = self.perform(entry, &mut deferred);
-                (self.observer)(&report);
-                modules.push(report);
+            if !entry.is_awake(self.context.config) {
+                continue;
             }
+            ends_here = self.machine.ends_here();
+            if ends_here {
+                break;
+            }
+            let report = self.perform(entry, &mut deferred);
+            (self.observer)(&report);
+            modules.push(report);
         }
         self.machine.label();
         (self.over)();
@@ -63,7 +69,8 @@ impl Runner<'_> {
         StageReport {
             stage,
             started,
-            finished: Some(unix_time()),
+            // What is left of it is done at the next boot.
+            finished: (!ends_here).then(unix_time),
             modules,
         }
     }

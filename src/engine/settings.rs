@@ -27,6 +27,7 @@ pub enum OnChange {
 pub struct Settings {
     gate_budget: Duration,
     script_timeout: Option<Duration>,
+    package_lock_timeout: Duration,
     on_interrupt_rerun: bool,
     on_change: OnChange,
     script_home: bool,
@@ -115,6 +116,7 @@ impl Default for Settings {
         Self {
             gate_budget: Duration::from_mins(1),
             script_timeout: None,
+            package_lock_timeout: Duration::from_mins(10),
             on_interrupt_rerun: false,
             on_change: OnChange::Report,
             script_home: false,
@@ -151,6 +153,12 @@ impl Settings {
         self.script_timeout
     }
 
+    /// How long a lock that another package manager holds is waited for. Default 10 min.
+    #[must_use]
+    pub const fn package_lock_timeout(&self) -> Duration {
+        self.package_lock_timeout
+    }
+
     /// Whether code that was interrupted is run again. Default no.
     #[must_use]
     pub const fn reruns_interrupted(&self) -> bool {
@@ -173,6 +181,7 @@ impl Settings {
         let known = [
             "gate_budget",
             "script_timeout",
+            "package_lock_timeout",
             "user_data",
             "on_change",
             "on_interrupt",
@@ -195,6 +204,13 @@ impl Settings {
                     None => {
                         let wanted = "seconds such as `600s`, or `infinity`";
                         reader.wrong(value, "firstlight.script_timeout", wanted);
+                    }
+                },
+                "package_lock_timeout" => match duration(value) {
+                    Some(Some(timeout)) => self.package_lock_timeout = timeout,
+                    _ => {
+                        let wanted = "seconds such as `600s`";
+                        reader.wrong(value, "firstlight.package_lock_timeout", wanted);
                     }
                 },
                 "on_change" => match value.as_str() {

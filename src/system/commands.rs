@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::host::Host;
+use crate::kept::{Kept, Which};
 use crate::output::{self, Streams};
 use crate::program::{PATH, SHELL, elsewhere, inside};
 
@@ -45,6 +46,7 @@ pub(crate) fn start<'a>(host: &Host, spec: &'a CommandSpec, argv: &'a [String]) 
         timeout: spec.timeout.or(host.code_timeout),
         is_ours: false,
         is_beside: false,
+        kept: None,
     }
 }
 
@@ -96,6 +98,8 @@ pub(crate) struct Start<'a> {
     pub(crate) is_ours: bool,
     /// Whether others run while it does.
     pub(crate) is_beside: bool,
+    /// Keeps one of its streams in memory.
+    pub(crate) kept: Option<&'a Kept>,
 }
 
 /// A program that was started.
@@ -106,6 +110,7 @@ pub(crate) struct Started {
     is_ours: bool,
     begun: Instant,
     streams: Streams,
+    kept: Option<Kept>,
     is_live: bool,
 }
 
@@ -139,6 +144,14 @@ pub(crate) fn begin(host: &Host, start: &Start<'_>) -> Result<Started, EffectErr
         output::streams(host)
     };
     command.stdout(streams.out()).stderr(streams.err());
+    let kept = start.kept.map(Kept::again).transpose().map_err(failed)?;
+    if let Some(kept) = &kept {
+        let stdio = kept.stdio().map_err(failed)?;
+        match kept.which {
+            Which::Out => command.stdout(stdio),
+            Which::Err => command.stderr(stdio),
+        };
+    }
     let begun = Instant::now();
     let mut child = command.spawn().map_err(failed)?;
     feed(&mut child, start.stdin).map_err(failed)?;
@@ -149,6 +162,7 @@ pub(crate) fn begin(host: &Host, start: &Start<'_>) -> Result<Started, EffectErr
         is_ours: start.is_ours,
         begun,
         streams,
+        kept,
         is_live: host.is_live(),
     })
 }
@@ -169,11 +183,18 @@ impl Started {
             source,
         })?;
         let took = self.begun.elapsed();
+        let errors = self.kept.filter(|kept| kept.which == Which::Err);
+        if let Some(errors) = &errors {
+            self.streams.pass_on(errors.text().as_bytes());
+        }
         self.streams.gather();
         if self.is_live {
             self.streams.echo();
         }
-        let words = || self.is_ours.then(|| self.streams.last_line()).flatten();
+        let words = || match &errors {
+            Some(errors) => errors.last_error(),
+            None => self.is_ours.then(|| self.streams.last_line()).flatten(),
+        };
         ended(self.is_live, &self.label, status, self.timeout, words)?;
         Ok(took)
     }

@@ -5,10 +5,12 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
-use contract::machine::{Change, NotDone};
+use contract::effect::Word;
+use contract::machine::{Change, NotDone, Probe};
 use contract::secret::Secret;
 use nix::libc::{O_NOCTTY, O_NONBLOCK};
 
+use crate::clock;
 use crate::host::Host;
 
 pub(crate) const CONSOLE: &str = "/dev/console";
@@ -27,6 +29,21 @@ pub(crate) fn write(host: &Host, text: &str) -> Change {
         let _ = io::stdout().lock().write_all(text.as_bytes());
     }
     Change::MADE
+}
+
+/// Writes a message as it is now.
+pub(crate) fn say(host: &Host, words: &[Word]) -> Change {
+    write(host, &spelled(host, words))
+}
+
+/// The text of a message as it is now.
+pub(crate) fn spelled(probe: &dyn Probe, words: &[Word]) -> String {
+    let words = words.iter().map(|word| match word {
+        Word::Text(text) => text.clone(),
+        Word::Uptime => clock::uptime(probe),
+        Word::Timestamp => clock::timestamp(),
+    });
+    words.collect()
 }
 
 /// Why nothing is written here; `None` if it is.

@@ -16,6 +16,8 @@ use crate::commands;
 use crate::console;
 use crate::host::Host;
 use crate::mirror;
+use crate::packages;
+use crate::power;
 use crate::running;
 use crate::tools;
 use crate::written;
@@ -222,9 +224,13 @@ impl<'a> DryRun<'a> {
                 },
             },
             Effect::Tool(spec) => would(format!("`{}` would be run", spec.argv.join(" "))),
-            Effect::Write(_) | Effect::Mirror(_) | Effect::Unit { .. } | Effect::Run(_) => {
-                would(format!("{effect}: would be done"))
-            }
+            Effect::Write(_)
+            | Effect::Mirror(_)
+            | Effect::Unit { .. }
+            | Effect::Message(_)
+            | Effect::Packages(_)
+            | Effect::Power(_)
+            | Effect::Run(_) => would(format!("{effect}: would be done")),
         })
     }
 }
@@ -311,6 +317,16 @@ impl Machine for DryRun<'_> {
         if let Effect::Write(spec) = effect {
             let content = written::preview(self.host, self, spec)?;
             return self.written(spec, content).map_err(unreadable);
+        }
+        if let Effect::Message(words) = effect {
+            let text = console::spelled(self, words);
+            return self.apply(&Effect::Console { text });
+        }
+        if let Effect::Packages(spec) = effect {
+            return packages::preview(self.host, self, spec);
+        }
+        if let Effect::Power(spec) = effect {
+            return power::preview(self.host, self, spec);
         }
         if let Effect::Tool(spec) = effect
             && let Some(change) = tools::left(self.host, self, spec)?

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use contract::effect::PowerSpec;
 use contract::machine::{FileKind, Probe};
 use contract::output::Output;
 use net::s3::S3;
@@ -20,6 +21,8 @@ use crate::lane::Lane;
 use crate::redirection::Redirection;
 use crate::root::{Root, stat};
 
+/// unattended-upgrades(8) may be at work at a first boot.
+const PACKAGE_PATIENCE: Duration = Duration::from_mins(10);
 const READ_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// The machine below a root: `/` is the running one.
@@ -30,6 +33,10 @@ pub struct Host {
     pub(crate) s3: S3,
     pub(crate) code_timeout: Option<Duration>,
     pub(crate) gives_home: bool,
+    /// How long a lock of the package manager is waited for.
+    pub(crate) package_patience: Duration,
+    /// What becomes of the machine in the end.
+    pub(crate) power: Mutex<Option<PowerSpec>>,
     output: Mutex<Redirection>,
     pub(crate) lane: Mutex<Lane>,
     /// Written since SELinux labels were last restored.
@@ -52,6 +59,8 @@ impl Host {
             s3: S3::new(None),
             code_timeout: None,
             gives_home: false,
+            package_patience: PACKAGE_PATIENCE,
+            power: Mutex::default(),
             output: Mutex::default(),
             lane: Mutex::default(),
             unlabelled: Mutex::default(),
@@ -74,6 +83,11 @@ impl Host {
     /// Gives somebody's code root's `HOME`, from now on.
     pub fn give_home(&mut self, gives_home: bool) {
         self.gives_home = gives_home;
+    }
+
+    /// Waits so long for a lock that another package manager holds, from now on.
+    pub fn wait_for_packages(&mut self, patience: Duration) {
+        self.package_patience = patience;
     }
 
     /// Lets the output of children go there, from now on.

@@ -9,7 +9,7 @@ use contract::machine::{Change, Joined, Machine};
 use crate::host::Host;
 use crate::{
     accounts, authorized_keys, beside, block, commands, console, files, items, labels, mirror,
-    passwords, running, written,
+    packages, passwords, power, running, written,
 };
 
 impl Machine for Host {
@@ -32,6 +32,10 @@ impl Machine for Host {
 
     fn join(&self) -> Vec<Joined> {
         beside::join(self)
+    }
+
+    fn ends_here(&self) -> bool {
+        power::ends_here(self)
     }
 
     fn settle(&self) -> Result<(), EffectError> {
@@ -67,6 +71,9 @@ impl Host {
             Effect::Mirror(spec) => mirror::apply(self, spec),
             Effect::Unit { verb, name } => running::unit(self, *verb, name),
             Effect::Console { text } => Ok(console::write(self, text)),
+            Effect::Message(words) => Ok(console::say(self, words)),
+            Effect::Packages(spec) => packages::apply(self, spec),
+            Effect::Power(spec) => power::keep(self, spec),
             Effect::Tool(spec) => beside::apply(self, spec),
             Effect::Run(spec) => match &spec.program {
                 Program::Items(script) => items::run(self, spec, script),

@@ -87,6 +87,16 @@ impl Streams {
         self.stdio(self.err.as_ref())
     }
 
+    /// Writes to the stream of errors what a child wrote elsewhere.
+    pub(crate) fn pass_on(&self, bytes: &[u8]) {
+        let given = self.err.as_ref().and_then(|fd| fd.try_clone().ok());
+        let log = || self.log.as_ref()?.try_clone().ok();
+        if let Some(mut file) = given.map(File::from).or_else(log) {
+            // A reader that is gone misses it; the child's own word would have been lost as well.
+            let _ = file.write_all(bytes);
+        }
+    }
+
     fn stdio(&self, given: Option<&OwnedFd>) -> Stdio {
         let given = given.and_then(|fd| fd.try_clone().ok()).map(Stdio::from);
         let log = || self.log.as_ref()?.try_clone().ok().map(Stdio::from);

@@ -29,6 +29,7 @@ pub(crate) fn begin(host: &Host, spec: &ToolSpec) -> Result<Started, EffectError
         timeout: Some(spec.timeout),
         is_ours: true,
         is_beside: spec.wait != Wait::Here,
+        kept: None,
     };
     commands::begin(host, &start)
 }
@@ -101,6 +102,7 @@ pub(crate) fn feed<S: AsRef<str>>(
         timeout: Some(ToolSpec::TIMEOUT),
         is_ours: true,
         is_beside: false,
+        kept: None,
     };
     commands::spawn(host, &start)?;
     Ok(Change::MADE)

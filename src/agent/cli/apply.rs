@@ -7,8 +7,9 @@ use contract::report::{Health, Outcome, Report};
 
 use super::{Format, table};
 use crate::boot;
+use crate::last_act;
 use crate::notify::Notifier;
-use crate::session::{Session, Target};
+use crate::session::{self, Session, Target};
 
 /// Bring this machine, or the one below --root, to what is wanted, and show what was done.
 ///
@@ -25,7 +26,7 @@ impl Apply {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
         let mut session = Session::open(target)?;
         let _lock = session.lock()?;
-        let report = boot::run(
+        let mut report = boot::run(
             &mut session,
             &Stage::ALL,
             &Notifier::default(),
@@ -37,6 +38,11 @@ impl Apply {
                 table::report(&report);
                 table::line(&summary(&report));
             }
+        }
+        if let Some(problem) = last_act::perform(&session) {
+            table::complain(&problem.to_string());
+            report.problems.push(problem);
+            session::publish(&session, &report);
         }
         let failed = report.health() == Health::Error;
         Ok(if failed {

@@ -6,8 +6,9 @@ use contract::module::Stage;
 
 use super::table;
 use crate::boot;
+use crate::last_act;
 use crate::notify::Notifier;
-use crate::session::{Session, Target};
+use crate::session::{self, Session, Target};
 
 /// Do what this boot needs; this is what systemd starts.
 ///
@@ -47,9 +48,14 @@ impl Boot {
             None => &Stage::ALL,
         };
         let _lock = session.lock()?;
-        let report = boot::run(&mut session, stages, &notifier, &mut |_, _| {})?;
+        let mut report = boot::run(&mut session, stages, &notifier, &mut |_, _| {})?;
         let health = table::health_word(report.health());
         tracing::info!("stages until {} are over: {health}", stage_word(stages));
+        if let Some(problem) = last_act::perform(&session) {
+            boot::log_problem(&problem);
+            report.problems.push(problem);
+            session::publish(&session, &report);
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -6,6 +6,7 @@ use contract::module::{Entry, Stage};
 use contract::report::{Health, Report};
 
 use super::{Format, table};
+use crate::last_act;
 use crate::session::{self, Mode, Session, Target};
 
 /// Run single modules again, from what the boot stored: for debugging.
@@ -57,6 +58,10 @@ impl Run {
         match self.format {
             Format::Json => table::json(&report)?,
             Format::Text => table::report(&report),
+        }
+        if let Some(problem) = last_act::perform(&session) {
+            table::complain(&problem.to_string());
+            report.problems.push(problem);
         }
         let failed = report.health() == Health::Error;
         Ok(if failed {

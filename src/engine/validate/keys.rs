@@ -73,6 +73,12 @@ const FIRSTLIGHT: &[Key] = &[
     )
     .or("infinity"),
     Key::new(
+        "package_lock_timeout",
+        Shape::Scalar,
+        "how long a lock that another package manager holds is waited for",
+    )
+    .or("10m"),
+    Key::new(
         "on_interrupt",
         Shape::Word(&["skip", "rerun"]),
         "what is done with a script that was begun and did not end",
