@@ -119,6 +119,7 @@ impl Session {
         self.host.limit_code(settings.script_timeout());
         self.host.give_home(settings.gives_home());
         self.host.wait_for_packages(settings.package_lock_timeout());
+        self.host.ask_for_keys_at(settings.key_servers.clone());
         self.settings = settings;
         self.problems = problems;
         self.problems.extend(image.problems.iter().cloned());

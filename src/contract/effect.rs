@@ -14,23 +14,13 @@ pub use crate::block::{BlockSpec, Text};
 pub use crate::content::{MirrorSpec, Origin, Switch};
 pub use crate::file::{Content, FileSpec, Mode, Owner, Target};
 pub use crate::items::ItemsSpec;
-use crate::name::{AuthorizedKey, Hostname, UserName};
 pub use crate::package::{AptCommand, Package, PackageJob, PackageManager, PackagesSpec};
 pub use crate::power::{PowerAction, PowerCondition, PowerSpec};
+pub use crate::keys::{AuthorizedKeysSpec, ImportKeysSpec, KeyServer};
+use crate::name::{Hostname, UserName};
 use crate::secret::Secret;
 pub use crate::tool::{ToolSpec, Wait};
 pub use crate::write::{Append, Keeper, Source, WriteSpec};
-
-/// Keys that a user's authorized_keys file shall hold, beside those that are in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuthorizedKeysSpec {
-    /// Whose.
-    pub user: UserName,
-    /// The keys.
-    pub keys: Vec<AuthorizedKey>,
-    /// Options that replace those of every key given, such as a forced command.
-    pub options: Option<String>,
-}
 
 /// What to do with a systemd unit: the verbs of systemctl(1), always with `--no-block`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +140,8 @@ pub enum Effect {
     Block(Box<BlockSpec>),
     /// See [`AuthorizedKeysSpec`].
     AuthorizedKeys(AuthorizedKeysSpec),
+    /// See [`ImportKeysSpec`].
+    ImportKeys(ImportKeysSpec),
     /// See [`MirrorSpec`].
     Mirror(Box<MirrorSpec>),
     /// A job for systemd, which is not waited for.
@@ -170,6 +162,11 @@ pub enum Effect {
     Packages(Box<PackagesSpec>),
     /// See [`PowerSpec`].
     Power(Box<PowerSpec>),
+    /// Lines for syslog(3), which the console gets as well, each with its time. Never secret.
+    Syslog {
+        /// What is written, each line with its line feed.
+        text: String,
+    },
     /// See [`ToolSpec`].
     Tool(Box<ToolSpec>),
     /// See [`CommandSpec`].
@@ -272,6 +269,7 @@ impl fmt::Display for Effect {
             Self::Password(spec) => write!(f, "{} of {}", spec.state.name(), spec.user),
             Self::Block(block) => write!(f, "{} in {}", block.what, block.at.display()),
             Self::AuthorizedKeys(spec) => match spec.keys.len() {
+                0 => write!(f, "authorized_keys of {}", spec.user),
                 1 => write!(f, "1 authorized key of {}", spec.user),
                 n => write!(f, "{n} authorized keys of {}", spec.user),
             },
@@ -279,7 +277,8 @@ impl fmt::Display for Effect {
                 write!(f, "content {} = {}", mirror.dest.display(), mirror.origin)
             }
             Self::Unit { verb, name } => write!(f, "{} {name}", verb.as_str()),
-            Self::Console { text } => match text.lines().count() {
+            Self::ImportKeys(spec) => write!(f, "keys of {} for {}", spec.id, spec.user),
+            Self::Console { text } | Self::Syslog { text } => match text.lines().count() {
                 1 => f.write_str("1 line on the console"),
                 n => write!(f, "{n} lines on the console"),
             },

@@ -164,6 +164,12 @@ impl AuthorizedKey {
         key_body(&self.0).unwrap_or(&self.0)
     }
 
+    /// The same key with these options instead of its own; `None` if they do not fit in a line.
+    #[must_use]
+    pub fn with_options(&self, options: &str) -> Option<Self> {
+        format!("{options} {}", self.without_options()).parse().ok()
+    }
+
     /// The line from the key type on, without options before it.
     #[must_use]
     pub fn without_options(&self) -> &str {
@@ -182,7 +188,7 @@ impl TryFrom<String> for AuthorizedKey {
             && !line.starts_with('#')
             && key_body(line).is_some();
         if fits {
-            Ok(Self(line.to_owned()))
+            Ok(Self(tidy(line)))
         } else {
             Err(BadName {
                 kind: "SSH public key",
@@ -190,6 +196,19 @@ impl TryFrom<String> for AuthorizedKey {
             })
         }
     }
+}
+
+/// A line with one blank between options, type, body and comment.
+///
+/// Source: cloud-init, `cloudinit/ssh_util.py` (`AuthKeyLine`).
+fn tidy(line: &str) -> String {
+    let (options, key) = line.split_at(key_type_at(line).unwrap_or(0));
+    let (kind, rest) = key.split_once([' ', '\t']).unwrap_or((key, ""));
+    let rest = rest.trim_start();
+    let (body, comment) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+    let words = [options.trim_end(), kind, body, comment.trim_start()];
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    words.join(" ")
 }
 
 /// The base64 body of an authorized_keys line, if the line holds a key.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contract::config::Config;
+use contract::keys::KeyServers;
 use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::Value;
@@ -33,6 +34,8 @@ pub struct Settings {
     script_home: bool,
     /// Whether part handlers in user data are run; `None`, the default, if they are not.
     pub part_handlers: Option<PartHandlers>,
+    /// Where the public keys of people are.
+    pub key_servers: KeyServers,
     /// How launch parameters are read.
     pub parameters: Parameters,
 }
@@ -121,6 +124,7 @@ impl Default for Settings {
             on_change: OnChange::Report,
             script_home: false,
             part_handlers: None,
+            key_servers: KeyServers::default(),
             parameters: Parameters {
                 format: Format::Auto,
                 select: None,
@@ -190,6 +194,7 @@ impl Settings {
             "hostname_from",
             "runcmd",
             "script_home",
+            "ssh_import_id",
         ];
         let mut handlers = PartHandlers::default();
         let mut run_handlers = false;
@@ -222,6 +227,7 @@ impl Settings {
                         reader.wrong(value, "firstlight.on_change", wanted);
                     }
                 },
+                "ssh_import_id" => key_servers(&mut self.key_servers, value, reader),
                 "on_interrupt" => match value.as_str() {
                     Some("rerun") => self.on_interrupt_rerun = true,
                     Some("skip") => self.on_interrupt_rerun = false,
@@ -307,6 +313,23 @@ impl Parameters {
     }
 }
 
+/// Addresses up to the path, each with or without a slash at its end.
+fn key_servers(servers: &mut KeyServers, section: &Value, reader: &mut Reader) {
+    let path = "firstlight.ssh_import_id";
+    for (key, value) in reader.pairs(section, path, &["gh", "lp"]) {
+        let place = match key {
+            "gh" => &mut servers.github,
+            _ => &mut servers.launchpad,
+        };
+        match value.as_str() {
+            Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
+                url.trim_end_matches('/').clone_into(place);
+            }
+            _ => reader.wrong(value, &format!("{path}.{key}"), "an address of `https://`"),
+        }
+    }
+}
+
 /// Seconds as a number, `60s`, `5m`, `1h`; `Some(None)` is `infinity`.
 fn duration(value: &Value) -> Option<Option<Duration>> {
     let text = value.to_text()?;
@@ -384,6 +407,24 @@ mod tests {
             assert_eq!(settings.gate_budget(), Duration::from_secs(want), "{text}");
             assert!(problems.is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn key_servers_are_addresses() {
+        let text = "firstlight: {ssh_import_id: {gh: 'https://ghe.example.com/api/v3/', lp: here}}";
+        let (settings, problems) = Settings::of(&config(text));
+        assert_eq!(
+            settings.key_servers.github,
+            "https://ghe.example.com/api/v3"
+        );
+        assert_eq!(settings.key_servers.launchpad, "https://launchpad.net");
+        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            text,
+            [
+                "test:1:73: firstlight.ssh_import_id.lp: expected an address of `https://`; the default stays"
+            ]
+        );
     }
 
     #[test]

@@ -62,7 +62,8 @@ pub(crate) fn show(console: &File, text: &Secret<String>) -> io::Result<()> {
 
 pub(crate) fn open() -> io::Result<File> {
     OpenOptions::new()
-        .write(true)
+        // Some containers have a file in its place.
+        .append(true)
         .custom_flags(O_NOCTTY | O_NONBLOCK)
         .open(CONSOLE)
 }

@@ -9,9 +9,10 @@ use contract::effect::{Content, Effect, FileSpec, Owner, Target, WriteSpec};
 use contract::error::EffectError;
 use contract::machine::{Account, Change, FileKind, Machine, NotDone, Probe};
 use contract::secret::REDACTED;
+use contract::sshd;
 use similar::TextDiff;
 
-use crate::authorized_keys;
+use crate::authorized_keys::{self, Held};
 use crate::commands;
 use crate::console;
 use crate::host::Host;
@@ -131,12 +132,17 @@ impl<'a> DryRun<'a> {
             return Ok(Change::NotDone(self.nobody()));
         };
         let is_new = self.users.borrow().contains_key(spec.user.as_str());
-        if !is_new && authorized_keys::is_moot(self, &user, spec)? {
+        if !is_new && authorized_keys::is_moot(self, &user, &spec.keys)? {
             return Ok(Change::AlreadySo);
         }
-        let path = PathBuf::from(user.home).join(authorized_keys::FILE);
+        let files = sshd::authorized_keys_files(self, &user);
+        let Some(path) = files.into_iter().next() else {
+            return Ok(Change::AlreadySo);
+        };
         let old = self.read(&path).or_else(unreadable)?;
-        let new = authorized_keys::merge(old.as_deref().unwrap_or_default(), spec);
+        let lines = authorized_keys::lines(spec);
+        let new =
+            authorized_keys::merge(old.as_deref().unwrap_or_default(), &lines, Held::Replaced);
         if old.as_deref() == Some(&new) {
             return Ok(Change::AlreadySo);
         }
@@ -217,7 +223,12 @@ impl<'a> DryRun<'a> {
                 Change::NotDone(NotDone::NeedsLiveMachine)
             }
             Effect::Unit { .. } if !self.host.privileged => Change::NotDone(NotDone::NeedsRoot),
-            Effect::Console { text } => match console::why_not(self.host) {
+            Effect::ImportKeys(spec) => match self.user(spec.user.as_str())? {
+                Some(_) => would(format!("the keys of {} would be fetched", spec.id)),
+                None => Change::NotDone(NotDone::NeedsRoot),
+            },
+            Effect::Console { text } | Effect::Syslog { text } => match console::why_not(self.host)
+            {
                 Some(why) => Change::NotDone(why),
                 None => Change::WouldMake {
                     diff: text.lines().map(|line| format!("+{line}")).collect(),

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use contract::effect::PowerSpec;
+use contract::keys::KeyServers;
 use contract::machine::{FileKind, Probe};
 use contract::output::Output;
 use net::s3::S3;
@@ -37,6 +38,7 @@ pub struct Host {
     pub(crate) package_patience: Duration,
     /// What becomes of the machine in the end.
     pub(crate) power: Mutex<Option<PowerSpec>>,
+    pub(crate) key_servers: KeyServers,
     output: Mutex<Redirection>,
     pub(crate) lane: Mutex<Lane>,
     /// Written since SELinux labels were last restored.
@@ -61,6 +63,7 @@ impl Host {
             gives_home: false,
             package_patience: PACKAGE_PATIENCE,
             power: Mutex::default(),
+            key_servers: KeyServers::default(),
             output: Mutex::default(),
             lane: Mutex::default(),
             unlabelled: Mutex::default(),
@@ -88,6 +91,11 @@ impl Host {
     /// Waits so long for a lock that another package manager holds, from now on.
     pub fn wait_for_packages(&mut self, patience: Duration) {
         self.package_patience = patience;
+    }
+
+    /// Fetches public keys of people from there, from now on.
+    pub fn ask_for_keys_at(&mut self, servers: KeyServers) {
+        self.key_servers = servers;
     }
 
     /// Lets the output of children go there, from now on.

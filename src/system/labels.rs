@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 use contract::effect::{Effect, FileSpec, Target, ToolSpec};
 use contract::machine::Probe;
 use contract::secret::Secret;
+use contract::sshd;
 
 use crate::host::Host;
 use crate::tools;
@@ -33,7 +34,8 @@ pub(crate) fn top(host: &Host, effect: &Effect) -> Option<PathBuf> {
         },
         Effect::Write(spec) => spec.path.clone(),
         Effect::Block(spec) => spec.at.clone(),
-        Effect::AuthorizedKeys(spec) => home(host, spec.user.as_str())?.join(".ssh"),
+        Effect::AuthorizedKeys(spec) => keys(host, spec.user.as_str())?,
+        Effect::ImportKeys(spec) => keys(host, spec.user.as_str())?,
         Effect::Mirror(spec) => spec.dest.clone(),
         Effect::Tool(spec) => spec.creates.clone()?,
         _ => return None,
@@ -83,6 +85,13 @@ fn is_on(host: &Host) -> bool {
             .is_ok_and(|kind| kind.is_some())
     };
     *host.selinux.get_or_init(look)
+}
+
+/// The directory of the file in which sshd looks for a user's keys.
+fn keys(host: &Host, user: &str) -> Option<PathBuf> {
+    let account = host.user(user).ok().flatten()?;
+    let files = sshd::authorized_keys_files(host, &account);
+    files.first()?.parent().map(Path::to_owned)
 }
 
 fn home(host: &Host, user: &str) -> Option<PathBuf> {

@@ -12,6 +12,7 @@ mod console;
 mod dry_run;
 mod files;
 mod host;
+mod import_keys;
 mod items;
 mod kept;
 mod kit;
@@ -30,6 +31,7 @@ mod redirection;
 mod root;
 mod running;
 mod staged;
+mod syslog;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -42,7 +44,9 @@ pub mod fuzzing {
 
     /// The bytes of an authorized_keys file with the keys in it.
     pub fn merge_authorized_keys(old: &[u8], spec: &AuthorizedKeysSpec) -> Vec<u8> {
-        crate::authorized_keys::merge(old, spec)
+        use crate::authorized_keys::{Held, lines, merge};
+
+        merge(old, &lines(spec), Held::Replaced)
     }
 }
 

@@ -8,8 +8,8 @@ use contract::machine::{Change, Joined, Machine};
 
 use crate::host::Host;
 use crate::{
-    accounts, authorized_keys, beside, block, commands, console, files, items, labels, mirror,
-    packages, passwords, power, running, written,
+    accounts, authorized_keys, beside, block, commands, console, files, import_keys, items, labels,
+    mirror, packages, passwords, power, running, syslog, written,
 };
 
 impl Machine for Host {
@@ -70,6 +70,8 @@ impl Host {
             Effect::AuthorizedKeys(spec) => authorized_keys::apply(self, spec),
             Effect::Mirror(spec) => mirror::apply(self, spec),
             Effect::Unit { verb, name } => running::unit(self, *verb, name),
+            Effect::ImportKeys(spec) => import_keys::apply(self, spec),
+            Effect::Syslog { text } => Ok(syslog::write(self, text)),
             Effect::Console { text } => Ok(console::write(self, text)),
             Effect::Message(words) => Ok(console::say(self, words)),
             Effect::Packages(spec) => packages::apply(self, spec),

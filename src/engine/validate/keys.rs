@@ -120,6 +120,20 @@ const FIRSTLIGHT: &[Key] = &[
         "`tag:NAME`: the instance's tag that is its host name, unless user data names it",
     ),
     Key::new(
+        "ssh_import_id",
+        Shape::Map(&[
+            Key::new(
+                "gh",
+                Shape::Text,
+                "the interface of GitHub, an address up to `/users`",
+            )
+            .or("'https://api.github.com'"),
+            Key::new("lp", Shape::Text, "Launchpad, an address up to `/~NAME`")
+                .or("'https://launchpad.net'"),
+        ]),
+        "where the public keys of people are",
+    ),
+    Key::new(
         "user_data",
         Shape::Map(&[Key::new(
             "parameters",
