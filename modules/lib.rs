@@ -6,6 +6,7 @@
 use contract::module::Entry;
 
 mod accounts;
+mod authkey_fingerprints;
 mod bootcmd;
 mod boothook;
 mod cloud_init;
@@ -22,6 +23,7 @@ mod host_files;
 mod host_keys;
 mod hostname;
 mod hosts;
+mod keys_to_console;
 mod locale;
 mod packages;
 mod part_handlers;
@@ -35,6 +37,7 @@ mod set_passwords;
 mod shell_items;
 mod shell_lexer;
 mod shell_script;
+mod ssh_import_id;
 mod ssh_keys;
 mod sshd_config;
 mod switch;
@@ -66,6 +69,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<election::Election>(),
     // config
     Entry::of::<host_keys::SshRsa>(),
+    Entry::of::<ssh_import_id::SshImportId>(),
     Entry::of::<locale::Locale>(),
     Entry::of::<timezone::Timezone>(),
     Entry::of::<disable_ec2_metadata::DisableEc2Metadata>(),
@@ -81,6 +85,8 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<scripts_by_time::PerBoot>(),
     Entry::of::<scripts_by_time::PerInstance>(),
     Entry::of::<scripts::ScriptsUser>(),
+    Entry::of::<authkey_fingerprints::AuthkeyFingerprints>(),
+    Entry::of::<keys_to_console::KeysToConsole>(),
     Entry::of::<election::ElectionRun>(),
     Entry::of::<final_message::FinalMessage>(),
     Entry::of::<power_state::PowerState>(),

@@ -92,12 +92,19 @@ impl Module for Ssh {
         };
         let mut plan = host_keys::plan(&host, ctx);
         let problems = &mut plan.problems;
-        let mut keys = Vec::new();
         let allowed = want.allow_public_ssh_keys.as_ref();
-        if is_on("allow_public_ssh_keys", allowed, problems) {
-            keys.extend(ctx.instance.public_keys.iter().cloned());
+        let launch = if is_on("allow_public_ssh_keys", allowed, problems) {
+            ctx.instance.public_keys.as_slice()
+        } else {
+            &[]
+        };
+        let given = authorized_keys(want.ssh_authorized_keys.as_ref(), problems);
+        let mut keys: Vec<AuthorizedKey> = Vec::new();
+        for key in launch.iter().chain(&given) {
+            if !keys.contains(key) {
+                keys.push(key.clone());
+            }
         }
-        keys.extend(authorized_keys(want.ssh_authorized_keys.as_ref(), problems));
         let disable_root = is_on("disable_root", want.disable_root.as_ref(), problems);
         let image: Image = ctx.config.section(&["system_info"]).unwrap_or_default();
         let wishes = Wishes {
@@ -117,8 +124,8 @@ impl Module for Ssh {
         }
         let name = user.as_ref().map_or("NONE", UserName::as_str);
         let options = disable_root.then(|| {
-            let given = want.disable_root_opts.and_then(|value| value.to_text());
-            told(&given.unwrap_or_else(default_options), name, "root")
+            let options = root_options(want.disable_root_opts.as_ref(), &mut plan.problems);
+            told(&options, name, "root")
         });
         plan.push(authorize(&root, &keys, options));
         plan
@@ -133,6 +140,11 @@ fn authorized_keys(given: Option<&Value>, told: &mut Vec<Problem>) -> Vec<Author
     let one = std::slice::from_ref(given);
     let mut keys = Vec::new();
     for entry in given.as_list().unwrap_or(one) {
+        // As in the file itself.
+        let is_note = |text: &str| text.trim().is_empty() || text.trim_start().starts_with('#');
+        if entry.as_str().is_some_and(is_note) {
+            continue;
+        }
         let key = match entry.as_str().map(str::parse) {
             Some(Ok(key)) => Ok(key),
             Some(Err(BadName { kind, rule })) => Err(format!("not a valid {kind}: {rule}")),
@@ -147,6 +159,22 @@ fn authorized_keys(given: Option<&Value>, told: &mut Vec<Problem>) -> Vec<Author
         }
     }
     keys
+}
+
+/// What stands before root's keys, which without it would let root in.
+fn root_options(given: Option<&Value>, problems: &mut Vec<Problem>) -> String {
+    let Some(given) = given.filter(|given| !given.is_null()) else {
+        return default_options();
+    };
+    match given.to_text() {
+        Some(text) if !text.contains(char::is_control) => text,
+        _ => {
+            let message = "disable_root_opts: expected options of one line (sshd(8), AUTHORIZED_KEYS FILE FORMAT)";
+            let problem = Problem::error(Some(given.place.clone()), message);
+            problems.push(problem.hint("the default is taken"));
+            default_options()
+        }
+    }
 }
 
 fn authorize(user: &UserName, keys: &[AuthorizedKey], options: Option<String>) -> Step {
@@ -209,6 +237,40 @@ mod tests {
     }
 
     #[test]
+    fn a_login_as_root_is_told_whom_to_log_in_as_in_cloud_inits_words() {
+        let forced = |whom: &str| {
+            format!(
+                r#"no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo 'Please login as the user \"{whom}\" rather than the user \"root\".';echo;sleep 10;exit 142""#
+            )
+        };
+        #[rustfmt::skip]
+        let table = [
+            // configuration                                          root's options
+            ("system_info: {default_user: {name: web}}",              Some(forced("web"))),
+            ("users: []",                                             Some(forced("NONE"))),
+            ("disable_root: false",                                   None),
+            ("{disable_root_opts: 'no-pty,command=\"$USER $DISABLE_USER\"', users: []}",
+                                                                      Some("no-pty,command=\"NONE root\"".to_owned())),
+        ];
+        for (config, options) in table {
+            let plan = Setting::default().plan::<Ssh>(config);
+            assert_eq!(keys_of(&plan, "root").unwrap().options, options, "{config}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_given_twice_is_there_once() {
+        let mut setting = Setting::default();
+        setting.instance.public_keys = vec![KEY.parse().unwrap()];
+        let plan = setting.plan::<Ssh>(&format!(
+            "ssh_authorized_keys: ['{KEY}', '  {KEY} ', '{KEY} two']"
+        ));
+        let keys = keys_of(&plan, "cloud-user").unwrap().keys;
+        let lines: Vec<String> = keys.into_iter().map(String::from).collect();
+        assert_eq!(lines, [KEY.to_owned(), format!("{KEY} two")]);
+    }
+
+    #[test]
     fn a_bad_key_is_told_with_its_place_and_the_others_go_on() {
         let config = format!("ssh_authorized_keys:\n  - nonsense\n  - {KEY}\n  - [1]\n");
         let plan = Setting::default().plan::<Ssh>(&config);
@@ -233,7 +295,9 @@ mod tests {
             ("allow_public_ssh_keys: perhaps",              Some("allow_public_ssh_keys: expected true")),
             ("system_info: 7",                              None), // told by users_groups
             ("disable_root: 'false'",                       None),
-            ("disable_root_opts: [no-pty]",                 None),
+            ("disable_root_opts: [no-pty]",                 Some("disable_root_opts: expected options of one line")),
+            ("disable_root_opts: \"no-pty\\nssh-rsa\"",       Some("disable_root_opts: expected options of one line")),
+            ("disable_root_opts: null",                     None),
             ("users: null",                                 None),
         ];
         for (config, says) in table {

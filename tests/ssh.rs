@@ -10,6 +10,9 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
 
 use support::debian::Debian;
 
@@ -228,4 +231,248 @@ fn given_keys_and_certificates_are_those_that_sshd_shows() {
     boot(&machine, "i-1", &user_data);
     assert_eq!(host_keys(&machine), files, "a second boot");
     assert_eq!(machine.lines("etc/ssh/sshd_config.d/50-cloud-init.conf"), 1);
+}
+
+const A: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGvGQ1bnAdKyJfzbb0xMv7kUJ5cDpBF3f8Wvpvh6XbJ8 a";
+const B: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINlkV0mFh2UfVGOxiU9MQoOz0VqQeLcCmNCvDIuKVLbI b";
+
+/// What stands before root's keys when it may not log in.
+fn forced(user: &str) -> String {
+    format!(
+        r#"no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo 'Please login as the user \"{user}\" rather than the user \"root\".';echo;sleep 10;exit 142""#
+    )
+}
+
+#[test]
+fn authorized_keys_are_byte_by_byte_those_of_cloud_init() {
+    let Some(machine) = Debian::with_image("system_info: {default_user: {name: web}}\n") else {
+        return;
+    };
+    let old = format!("# the image's\nno-pty {A} old\n\n# end");
+    machine.write("root/.ssh/authorized_keys", &old);
+    machine.chroot(&["chmod", "640", "/root/.ssh/authorized_keys"]);
+    let user_data =
+        format!("#cloud-config\nssh_authorized_keys:\n  - {A}\n  - no-pty   {B}\n  - {A}\n");
+    for _ in 0..2 {
+        boot(&machine, "i-1", &user_data);
+        let web = "home/web/.ssh/authorized_keys";
+        assert_eq!(machine.text(web), format!("{A}\nno-pty {B}\n"));
+        let ids = machine.entry("etc/passwd", "web").unwrap();
+        let id = |at: usize| ids[at].parse::<u32>().unwrap();
+        assert_eq!(
+            (machine.mode(web), machine.owner(web)),
+            (0o600, (id(2), id(3)))
+        );
+        assert_eq!(machine.mode("home/web/.ssh"), 0o700);
+        let forced = forced("web");
+        let root = "root/.ssh/authorized_keys";
+        let expected = format!("# the image's\n{forced} {A}\n\n# end\n{forced} {B}\n");
+        assert_eq!(machine.text(root), expected);
+        assert_eq!((machine.mode(root), machine.owner(root)), (0o640, (0, 0)));
+    }
+    machine.write("seed/user-data", "");
+    boot(
+        &machine,
+        "i-2",
+        "#cloud-config\nusers: [default, {name: new}]\n",
+    );
+    assert_eq!(
+        machine.text("home/web/.ssh/authorized_keys"),
+        format!("{A}\nno-pty {B}\n")
+    );
+}
+
+#[test]
+fn keys_go_where_sshd_looks_for_them() {
+    let Some(machine) = Debian::with_image("system_info: {default_user: {name: web}}\n") else {
+        return;
+    };
+    machine.write(
+        "etc/ssh/sshd_config.d/10-keys.conf",
+        "AuthorizedKeysFile /etc/ssh/keys/%u .ssh/authorized_keys\n",
+    );
+    boot(
+        &machine,
+        "i-1",
+        &format!("#cloud-config\nssh_authorized_keys: ['{A}']\n"),
+    );
+    assert_eq!(machine.text("etc/ssh/keys/web"), format!("{A}\n"));
+    assert_eq!(machine.mode("etc/ssh/keys"), 0o755);
+    assert!(!machine.path("home/web/.ssh").exists());
+    fs::create_dir_all(machine.path("run/sshd")).unwrap();
+    let effective = machine.chroot(&["/usr/sbin/sshd", "-T"]);
+    assert!(effective.contains("authorizedkeysfile /etc/ssh/keys/%u .ssh/authorized_keys"));
+}
+
+/// A server of these paths; everything else is not found.
+fn server(pages: Vec<(&'static str, String)>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8_lossy(&head).into_owned();
+            let path = head.split(' ').nth(1).unwrap_or_default();
+            let page = pages.iter().find(|(own, _)| *own == path);
+            let (status, body) = page.map_or(("404 Not Found", ""), |(_, body)| ("200 OK", body));
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn the_keys_that_people_show_are_authorized_and_one_who_has_none_costs_himself_alone() {
+    let github = format!(r#"[{{"id": 7, "key": "{}"}}]"#, A.trim_end_matches(" a"));
+    let url = server(vec![
+        ("/users/ada/keys", github),
+        ("/~bob/+sshkeys", format!("{B}\nnonsense\n{A}\n")),
+        ("/~nobody/+sshkeys", "\n".to_owned()),
+    ]);
+    let image = format!(
+        "system_info: {{default_user: {{name: web}}}}\nfirstlight: {{ssh_import_id: {{gh: '{url}', lp: '{url}'}}}}\n"
+    );
+    let Some(machine) = Debian::with_image(&image) else {
+        return;
+    };
+    let user_data = "#cloud-config\nssh_import_id: [gh:eve, lp:nobody, gh:ada, bob]\nusers:\n  - default\n  - name: dev\n    ssh_import_id: [lp:bob]\n";
+    let said = machine.run_with(user_data, "instance-id: i-1\n", &["boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let status = machine.run(&["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    for says in [
+        "/users/eve/keys was answered with status 404",
+        "cannot fetch the keys of lp:nobody: there is no key among them",
+    ] {
+        assert!(status.text.contains(says), "{says}: {status:?}");
+    }
+    let a = A.trim_end_matches(" a");
+    assert_eq!(
+        machine.text("home/web/.ssh/authorized_keys"),
+        format!("{a} ada@github/7 # ssh-import-id gh:ada\n{B} # ssh-import-id lp:bob\n")
+    );
+    assert_eq!(
+        machine.text("home/dev/.ssh/authorized_keys"),
+        format!("{B} # ssh-import-id lp:bob\n{A} # ssh-import-id lp:bob\n")
+    );
+    let list = machine.path("home/dev/.ssh/authorized_keys");
+    let list = list.strip_prefix(machine.path("")).unwrap();
+    let listed = machine.chroot(&["ssh-keygen", "-l", "-f", &format!("/{}", list.display())]);
+    assert_eq!(listed.lines().count(), 2, "sshd reads both: {listed}");
+
+    // Another place of keys, as ssh-import-id has it; no falling back to Launchpad.
+    machine.write(
+        "etc/ssh/ssh_import_id",
+        &format!("{{\"URL\": \"{url}/users/%s/keys\"}}"),
+    );
+    let said = machine.run_with(
+        "#cloud-config\nssh_import_id: [bob]\n",
+        "instance-id: i-2\n",
+        &["boot"],
+    );
+    assert_eq!(said.code, 0, "{said:?}");
+    let status = machine.run(&["status"]);
+    assert!(
+        status
+            .text
+            .contains("/users/bob/keys was answered with status 404"),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn the_console_shows_the_keys_as_tools_look_for_them() {
+    let Some(machine) = Debian::with_image("system_info: {default_user: {name: web}}\n") else {
+        return;
+    };
+    let user_data = format!("#cloud-config\nssh_authorized_keys: ['{A}']\n");
+    machine.write("seed/user-data", &user_data);
+    machine.write("seed/meta-data", "instance-id: i-1\nlocal-hostname: one\n");
+    let said = machine.run_inside(&["--seed", "/seed", "boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let console = machine.text("console");
+
+    let between = |begin: &str, end: &str| -> Vec<&str> {
+        let lines = console
+            .lines()
+            .skip_while(|line| !line.ends_with(begin))
+            .skip(1);
+        lines.take_while(|line| !line.ends_with(end)).collect()
+    };
+    let keys = host_keys(&machine);
+    let public: Vec<&str> = TYPES
+        .iter()
+        .map(|kind| keys[&format!("ssh_host_{kind}_key.pub")].trim())
+        .collect();
+    assert_eq!(
+        between(
+            "-----BEGIN SSH HOST KEY KEYS-----",
+            "-----END SSH HOST KEY KEYS-----"
+        ),
+        public
+    );
+    let listed: Vec<String> = TYPES
+        .iter()
+        .map(|kind| {
+            let file = format!("/etc/ssh/ssh_host_{kind}_key.pub");
+            machine
+                .chroot(&["ssh-keygen", "-l", "-f", &file])
+                .trim()
+                .to_owned()
+        })
+        .collect();
+    let fingerprints = between(
+        "-----BEGIN SSH HOST KEY FINGERPRINTS-----",
+        "-----END SSH HOST KEY FINGERPRINTS-----",
+    );
+    // As logger(1) of util-linux writes them: `<14>Oct  2 07:05:09 cloud-init: `.
+    let texts: Vec<&str> = fingerprints
+        .iter()
+        .map(|line| {
+            let (head, text) = line.split_once(" cloud-init: ").unwrap();
+            assert!(
+                head.starts_with("<14>") && head.len() == "<14>Oct  2 07:05:09".len(),
+                "{line}"
+            );
+            text
+        })
+        .collect();
+    assert_eq!(texts, listed);
+    let rule = "#".repeat(61);
+    assert_eq!(
+        console.lines().filter(|line| line.ends_with(&rule)).count(),
+        2,
+        "{console}"
+    );
+    assert!(
+        console.contains("Authorized keys from /home/web/.ssh/authorized_keys for user web+"),
+        "{console}"
+    );
+    assert!(
+        console
+            .lines()
+            .any(|line| line.starts_with("ci-info: | ssh-ed25519 | ")),
+        "{console}"
+    );
+
+    let said = machine.run_inside(&["--seed", "/seed", "boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(
+        machine.text("console"),
+        console,
+        "shown again at a second boot"
+    );
+    let plan = machine.run_inside(&["--seed", "/seed", "plan"]);
+    assert!(!plan.text.contains("console"), "{plan:?}");
 }

@@ -157,6 +157,39 @@ impl Debian {
         self.run(&all)
     }
 
+    /// The binary as on a live machine: inside the tree, which is its root then, with a host name
+    /// and a console of its own. The console is the file `console`.
+    pub(crate) fn run_inside(&self, args: &[&str]) -> Said {
+        fs::copy(
+            env!("CARGO_BIN_EXE_firstlight"),
+            self.path("usr/bin/firstlight"),
+        )
+        .unwrap();
+        for file in ["console", "dev/console"] {
+            let path = self.path(file);
+            fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
+                .unwrap();
+        }
+        // chroot(8) alone would show the console of the machine that runs the tests.
+        let line = "mount --bind \"$0/console\" \"$0/dev/console\" && exec chroot \"$0\" firstlight \"$@\"";
+        let output = Command::new("unshare")
+            .args(["--mount", "--uts", "sh", "-c", line])
+            .arg(&self.root)
+            .args(args)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        Said {
+            code: output.status.code().unwrap_or(-1),
+            text,
+        }
+    }
+
     /// A boot of instance `i-1` with this user data, whose status has to be `done`.
     pub(crate) fn boot_well(&self, user_data: &str) {
         let meta_data = "instance-id: i-1\nlocal-hostname: one\n";
