@@ -81,5 +81,42 @@ pub(crate) fn joined(old: Option<&[u8]>, spec: &BlockSpec) -> Option<Vec<u8>> {
         return Some([head, text].concat());
     };
     let is_there = text.is_empty() || old.windows(text.len()).any(|part| part == text);
-    (!is_there).then(|| [old, text].concat())
+    // A last line without its end would become one with the text's first.
+    let is_open = !old.is_empty() && !old.ends_with(b"\n") && !text.starts_with(b"\n");
+    let end: &[u8] = if is_open { b"\n" } else { b"" };
+    (!is_there).then(|| [old, end, text].concat())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "for tests only")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_added_on_lines_of_its_own() {
+        #[rustfmt::skip]
+        let table = [
+            // before             text        after, if it is changed
+            (None,                "b\n",      Some("# head\nb\n")),
+            (Some(""),            "b\n",      Some("b\n")),
+            (Some("a\n"),         "b\n",      Some("a\nb\n")),
+            (Some("a"),           "b\n",      Some("a\nb\n")),
+            (Some("a"),           "\nb\n",    Some("a\nb\n")),
+            (Some("a\nb\nc\n"),   "b\n",      None),
+            (Some("a\n"),         "",         None),
+        ];
+        for (before, text, after) in table {
+            let spec = BlockSpec {
+                what: "setting".into(),
+                at: "/etc/x".into(),
+                text: text.into(),
+                head: "# head\n".into(),
+                mode: Mode::PUBLIC,
+                check: None,
+            };
+            let new = joined(before.map(str::as_bytes), &spec);
+            let new = new.map(|bytes| String::from_utf8(bytes).unwrap());
+            assert_eq!(new.as_deref(), after, "{before:?} {text:?}");
+        }
+    }
 }
