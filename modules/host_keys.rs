@@ -106,19 +106,20 @@ impl Module for SshRsa {
             let mark = Effect::file(mark(ctx), "the host keys of the image were removed\n");
             plan.push(Step::new("image's keys", [mark]));
         }
-        let want = Wanted {
-            types: want.ssh_genkeytypes,
-            given: want.ssh_keys,
-            quiet: want.ssh_quiet_keygen,
-            ..Wanted::default()
-        };
-        // What is wrong with it is told by ssh.
-        let mut told = Vec::new();
-        if Given::read(want.given.as_ref(), &mut told).is_some() {
+        // What is wrong with them is told by ssh.
+        let told = &mut Vec::new();
+        if Given::read(want.ssh_keys.as_ref(), told).is_some() {
             return plan;
         }
-        if let Some(kind) = chosen(&want, ctx.probe, &mut told).after {
-            let mut step = make(kind, &want, false, ctx.probe);
+        let quiet = switch::or(
+            false,
+            "ssh_quiet_keygen",
+            want.ssh_quiet_keygen.as_ref(),
+            told,
+        );
+        let types = want.ssh_genkeytypes.as_ref();
+        if let Some(kind) = chosen(types, ctx.probe, told).after {
+            let mut step = make(kind, quiet, false, ctx.probe);
             step.effects.push(Effect::Absent {
                 at: RSA_FOLLOWS.into(),
             });
@@ -163,8 +164,9 @@ pub(crate) fn plan(want: &Wanted, ctx: &Context<'_>) -> Plan {
 
 /// Makes what is cheap to make, and says what follows.
 fn generate(want: &Wanted, anew: bool, ctx: &Context<'_>, told: &mut Vec<Problem>) -> Vec<Step> {
-    let chosen = chosen(want, ctx.probe, told);
-    let make = |kind| make(kind, want, anew, ctx.probe);
+    let quiet = switch::or(false, "ssh_quiet_keygen", want.quiet.as_ref(), told);
+    let chosen = chosen(want.types.as_ref(), ctx.probe, told);
+    let make = |kind| make(kind, quiet, anew, ctx.probe);
     let mut steps: Vec<Step> = chosen.before.into_iter().map(make).collect();
     if chosen
         .after
@@ -184,7 +186,7 @@ struct Chosen {
     after: Option<&'static str>,
 }
 
-fn chosen(want: &Wanted, probe: &dyn Probe, told: &mut Vec<Problem>) -> Chosen {
+fn chosen(types: Option<&Value>, probe: &dyn Probe, told: &mut Vec<Problem>) -> Chosen {
     if !distribution::has_program(probe, "ssh-keygen") {
         if distribution::has_program(probe, "sshd") {
             let message = "there is an sshd and no ssh-keygen: no host keys are made";
@@ -192,7 +194,7 @@ fn chosen(want: &Wanted, probe: &dyn Probe, told: &mut Vec<Problem>) -> Chosen {
         }
         return Chosen::default();
     }
-    let mut before = types(want.types.as_ref(), told);
+    let mut before = wanted_types(types, told);
     if is_fips(probe) {
         before.retain(|kind| *kind != "ed25519");
     }
@@ -207,7 +209,7 @@ fn chosen(want: &Wanted, probe: &dyn Probe, told: &mut Vec<Problem>) -> Chosen {
 }
 
 /// The types that are asked for, each once.
-fn types(given: Option<&Value>, told: &mut Vec<Problem>) -> Vec<&'static str> {
+fn wanted_types(given: Option<&Value>, told: &mut Vec<Problem>) -> Vec<&'static str> {
     let Some(given) = given.filter(|given| !given.is_null()) else {
         return TYPES.to_vec();
     };
@@ -230,7 +232,7 @@ fn types(given: Option<&Value>, told: &mut Vec<Problem>) -> Vec<&'static str> {
 }
 
 /// What makes the key of a type, unless it is there. `anew`: what is there goes first.
-fn make(kind: &'static str, want: &Wanted, anew: bool, probe: &dyn Probe) -> Step {
+fn make(kind: &'static str, quiet: bool, anew: bool, probe: &dyn Probe) -> Step {
     let key = private(kind);
     let public = public(kind);
     let mut step = Step::new(kind, []);
@@ -246,9 +248,7 @@ fn make(kind: &'static str, want: &Wanted, anew: bool, probe: &dyn Probe) -> Ste
     }
     let path = key.display().to_string();
     let mut argv = vec!["ssh-keygen", "-t", kind, "-N", "", "-f", &path];
-    // What is wrong with it is told by ssh.
-    let is_quiet = want.quiet.as_ref().and_then(switch::read) == Some(true);
-    if is_quiet {
+    if quiet {
         argv.push("-q");
     }
     let mut tool = ToolSpec::new(format!("host key {kind}"), argv).creates(&key);

@@ -68,7 +68,6 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<set_passwords::SetPasswords>(),
     Entry::of::<election::Election>(),
     // config
-    Entry::of::<host_keys::SshRsa>(),
     Entry::of::<ssh_import_id::SshImportId>(),
     Entry::of::<locale::Locale>(),
     Entry::of::<timezone::Timezone>(),
@@ -76,6 +75,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<scripts::Runcmd>(),
     Entry::of::<content::Content>(),
     Entry::of::<election::ElectionUnits>(),
+    Entry::of::<host_keys::SshRsa>(),
     // final
     Entry::of::<packages::Packages>(),
     Entry::of::<write_files::WriteFilesDeferred>(),

@@ -140,6 +140,8 @@ fn what_is_wrong_is_told_with_its_place_and_what_becomes_of_it() {
          "test:1:28: ssh_genkeytypes: expected one of `rsa`, `ecdsa`, `ed25519` (no key of this type is made)"),
         ("ssh_deletekeys: perhaps",
          "test:1:17: ssh_deletekeys: expected true or false; it is taken as true"),
+        ("ssh_quiet_keygen: perhaps",
+         "test:1:19: ssh_quiet_keygen: expected true or false; it is taken as false"),
         ("ssh_publish_hostkeys: yes",
          "test:1:23: ssh_publish_hostkeys: expected a mapping, found a boolean"),
         ("ssh_keys: [hunter2]",
