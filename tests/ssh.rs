@@ -17,6 +17,8 @@ use std::thread;
 use support::debian::Debian;
 
 const TYPES: [&str; 3] = ["ecdsa", "ed25519", "rsa"];
+/// As without a word of the image.
+const ALL_TYPES: &str = "ssh_genkeytypes: [rsa, ecdsa, ed25519]\n";
 
 /// A boot of this instance, which has to end well.
 fn boot(machine: &Debian, id: &str, user_data: &str) {
@@ -44,7 +46,7 @@ fn assert_sshd_is_content(machine: &Debian) {
 
 #[test]
 fn each_instance_has_host_keys_of_its_own_and_keeps_them() {
-    let Some(machine) = Debian::with_image("{}\n") else {
+    let Some(machine) = Debian::with_image(ALL_TYPES) else {
         return;
     };
     machine.write("etc/ssh/ssh_host_dsa_key", "of the image");
@@ -103,7 +105,7 @@ fn each_instance_has_host_keys_of_its_own_and_keeps_them() {
 
 #[test]
 fn a_power_cut_while_keys_are_made_costs_no_key_and_leaves_none_cut_off() {
-    let Some(machine) = Debian::with_image("{}\n") else {
+    let Some(machine) = Debian::with_image(ALL_TYPES) else {
         return;
     };
     // The agent is killed when it comes to this type; what stands there then is half a key.
@@ -144,7 +146,7 @@ fn a_power_cut_while_keys_are_made_costs_no_key_and_leaves_none_cut_off() {
 
 #[test]
 fn given_keys_and_certificates_are_those_that_sshd_shows() {
-    let Some(machine) = Debian::with_image("{}\n") else {
+    let Some(machine) = Debian::with_image(ALL_TYPES) else {
         return;
     };
     let keygen = |args: &[&str]| machine.chroot(&[&["ssh-keygen", "-q"], args].concat());
@@ -393,7 +395,9 @@ fn the_keys_that_people_show_are_authorized_and_one_who_has_none_costs_himself_a
 
 #[test]
 fn the_console_shows_the_keys_as_tools_look_for_them() {
-    let Some(machine) = Debian::with_image("system_info: {default_user: {name: web}}\n") else {
+    let Some(machine) = Debian::with_image(&format!(
+        "system_info: {{default_user: {{name: web}}}}\n{ALL_TYPES}"
+    )) else {
         return;
     };
     let user_data = format!("#cloud-config\nssh_authorized_keys: ['{A}']\n");

@@ -109,8 +109,10 @@ mod tests {
             let spec = BlockSpec {
                 what: "setting".into(),
                 at: "/etc/x".into(),
-                text: text.into(),
-                head: "# head\n".into(),
+                text: Text::Added {
+                    text: text.into(),
+                    head: "# head\n".into(),
+                },
                 mode: Mode::PUBLIC,
                 check: None,
             };

@@ -36,6 +36,11 @@ impl Debian {
             script: script.to_owned(),
             root,
         };
+        // An RSA key costs seconds; `tests/ssh.rs` asks for one.
+        debian.write(
+            "etc/firstlight/config.d/10-quick.yaml",
+            "ssh_genkeytypes: [ed25519]\n",
+        );
         debian.write("etc/firstlight/config.d/50-web.yaml", image);
         debian
     }
