@@ -23,6 +23,10 @@ use crate::switch::{self, is_on};
 
 /// Made when the image's keys are gone, and gone itself after a power cut.
 const DELETED: &str = "/run/firstlight/host-keys/deleted";
+/// The platform of a machine that no data source knows.
+pub(crate) const NOBODY: &str = "none";
+/// In the directory of an instance whose image's keys are gone.
+const MARK: &str = "host-keys-removed";
 /// There while an RSA key is still to be made: the distribution's own unit does not make one then,
 /// see `systemd/sshd-keygen@.service.d`.
 const RSA_FOLLOWS: &str = "/run/firstlight/host-keys/rsa";
@@ -295,13 +299,22 @@ fn check_publishing(given: Option<&Value>, told: &mut Vec<Problem>) {
     }
 }
 
-/// Whether this instance's own keys have taken the place of the image's.
+/// Whether this machine's own keys have taken the place of the image's.
+///
+/// A machine that no data source knows may be any instance that it was before: a metadata service
+/// that is silent once must not change the keys by which everybody knows the machine.
 fn is_marked(ctx: &Context<'_>) -> bool {
-    is_there(ctx.probe, &mark(ctx))
+    let is_there = |dir: &Path| is_there(ctx.probe, &dir.join(MARK));
+    let all = || {
+        let parent = ctx.instance_dir.parent()?;
+        let names = ctx.probe.list(parent).ok()??;
+        Some(names.iter().any(|name| is_there(&parent.join(name))))
+    };
+    is_there(ctx.instance_dir) || (ctx.instance.platform == NOBODY && all().unwrap_or_default())
 }
 
 fn mark(ctx: &Context<'_>) -> PathBuf {
-    ctx.instance_dir.join("host-keys-removed")
+    ctx.instance_dir.join(MARK)
 }
 
 /// The unit of the ssh server that the image has.

@@ -11,6 +11,7 @@ use contract::yaml::Value;
 use serde::Deserialize;
 
 use crate::accounts::{Wishes, keys};
+use crate::host_keys::NOBODY;
 use crate::switch::is_on;
 use crate::{given_keys, host_keys};
 
@@ -106,6 +107,9 @@ impl Module for Ssh {
             }
         }
         let disable_root = is_on("disable_root", want.disable_root.as_ref(), problems);
+        if keys.is_empty() && ctx.instance.platform == NOBODY {
+            return plan;
+        }
         let image: Image = ctx.config.section(&["system_info"]).unwrap_or_default();
         let wishes = Wishes {
             users: want.users.as_ref(),

@@ -9,6 +9,9 @@ const PRIVATE: &str =
     "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n";
 const KEYGEN: (&str, &str) = ("/usr/bin/ssh-keygen", "");
 
+/// Paths and what is in them.
+type Files<'a> = &'a [(&'a str, &'a str)];
+
 /// A Debian with openssh-server, and more files.
 fn debian(files: &[(&str, &str)]) -> Setting {
     let mut all = vec![
@@ -221,6 +224,30 @@ fn an_instance_that_has_its_own_keys_keeps_them_when_it_is_done_again() {
 }
 
 #[test]
+fn a_machine_that_nobody_knows_keeps_the_keys_of_the_instance_that_it_was() {
+    let key = ("/etc/ssh/ssh_host_ed25519_key", PRIVATE);
+    let mark = ("/var/lib/firstlight/instances/i-0/host-keys-removed", "x");
+    #[rustfmt::skip]
+    let table: [(&str, Files<'_>, bool); 3] = [
+        // platform  files          whether keys are removed
+        ("none",     &[key, mark],  false),
+        ("none",     &[key],        true), // the image's
+        ("ec2",      &[key, mark],  true), // another instance
+    ];
+    for (platform, files, removed) in table {
+        let mut setting = debian(files);
+        setting.instance.platform = platform.into();
+        let lines = lines(&setting.plan::<Ssh>("{}"));
+        let line = "no file /etc/ssh/ssh_host_ed25519_key".to_owned();
+        assert_eq!(
+            lines.contains(&line),
+            removed,
+            "{platform} {files:?}: {lines:?}"
+        );
+    }
+}
+
+#[test]
 fn what_a_power_cut_left_half_made_is_made_anew() {
     let mark = ("/var/lib/firstlight/instances/i-1/host-keys-removed", "x");
     let cut = ("/etc/ssh/ssh_host_ed25519_key", "-----BEGIN OPENSSH PRIV");
@@ -278,7 +305,6 @@ fn where_a_group_reads_the_private_keys_it_reads_ours() {
     let script = "/usr/libexec/openssh/sshd-keygen";
     let group = ("/etc/group", "root:x:0:\nssh_keys:x:101:\n");
     let amazon = ("/etc/os-release", "ID=\"amzn\"\n");
-    type Files<'a> = &'a [(&'a str, &'a str)];
     #[rustfmt::skip]
     let table: [(Files<'_>, &[&str]); 4] = [
         (&[amazon, group, (script, "chgrp ssh_keys $KEY\nchmod 640 $KEY\n")],
