@@ -4,6 +4,9 @@ use std::io::Read;
 
 use flate2::bufread::GzDecoder;
 
+/// How much is unpacked at a time, in bytes.
+const PIECE: usize = 64 << 10;
+
 /// Why bytes could not be unpacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GunzipError {
@@ -23,26 +26,45 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
 
 /// Unpacks gzip: members, and zeros behind them, as Python's `gzip` does, which cloud-init uses.
 ///
+/// It is gone through twice, so that nothing is held of what is too large, and no more than its size
+/// of what is not.
+///
 /// # Errors
 /// When it is not whole, or unpacks to more than `limit` bytes.
 pub fn gunzip(bytes: &[u8], limit: usize) -> Result<Vec<u8>, GunzipError> {
-    let mut unpacked = Vec::new();
+    let mut size = 0_usize;
+    inflate(bytes, |some| {
+        size = size.saturating_add(some.len());
+        (size <= limit).then_some(()).ok_or(GunzipError::TooLarge)
+    })?;
+    let mut unpacked = Vec::with_capacity(size);
+    inflate(bytes, |some| {
+        unpacked.extend_from_slice(some);
+        Ok(())
+    })?;
+    Ok(unpacked)
+}
+
+/// Gives what is packed, piece by piece.
+fn inflate(
+    bytes: &[u8],
+    mut take: impl FnMut(&[u8]) -> Result<(), GunzipError>,
+) -> Result<(), GunzipError> {
+    let mut piece = vec![0; PIECE];
     let mut rest = bytes;
     while is_gzip(rest) {
-        let left = limit.saturating_sub(unpacked.len()).saturating_add(1);
         let mut member = GzDecoder::new(rest);
-        let mut some = member
-            .by_ref()
-            .take(u64::try_from(left).unwrap_or(u64::MAX));
-        some.read_to_end(&mut unpacked)
-            .map_err(|_| GunzipError::NotGzip)?;
-        if unpacked.len() > limit {
-            return Err(GunzipError::TooLarge);
+        loop {
+            match member.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => take(piece.get(..count).unwrap_or_default())?,
+                Err(_) => return Err(GunzipError::NotGzip),
+            }
         }
         rest = member.into_inner();
         let zeros = rest.iter().take_while(|byte| **byte == 0).count();
         rest = rest.get(zeros..).unwrap_or_default();
     }
     let is_whole = rest.is_empty() && !bytes.is_empty();
-    is_whole.then_some(unpacked).ok_or(GunzipError::NotGzip)
+    is_whole.then_some(()).ok_or(GunzipError::NotGzip)
 }

@@ -76,17 +76,33 @@ fn given_way(higher: &Mapping, lower: &Mapping) -> Vec<Problem> {
 /// The parts of one user data may weigh so much together (see [`contract::yaml::Value::weight`]).
 const MAX_VALUES: usize = 250_000;
 
+/// So much may be read altogether, the values of parts among them that later ones replace.
+const MAX_READ: usize = 500_000;
+
 /// The parts of one user data so far, as one configuration.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parts {
     /// What they say together.
     pub(crate) config: Mapping,
     count: usize,
+    /// What was read for it, as weights.
+    read: usize,
     /// The first part, if it says how it is merged, which has no effect.
     in_vain: Option<Place>,
 }
 
 impl Parts {
+    /// Why no further document is read, if none is.
+    pub(crate) fn is_full(&self) -> Option<String> {
+        let why = || format!("the parts before it hold more than MAX_READ ({MAX_READ}) values");
+        (self.read > MAX_READ).then(why)
+    }
+
+    /// Notes that a document of this weight was read, whatever becomes of it.
+    pub(crate) fn note(&mut self, weight: usize) {
+        self.read = self.read.saturating_add(weight);
+    }
+
     /// Merges a part called `name` into the earlier ones: as it says itself in `merge_how`, as its
     /// header says, or else by taking each of its top-level keys whole. Gives back what is odd in
     /// how it says it. Source: cloud-init, `cloudinit/handlers/cloud_config.py`.

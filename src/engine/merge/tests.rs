@@ -264,7 +264,7 @@ proptest! {
 
     #[test]
     fn an_empty_document_changes_nothing(earlier in document(), how in 0..HOWS.len()) {
-        let mut parts = Parts { config: earlier.clone(), count: 1, in_vain: None };
+        let mut parts = Parts { config: earlier.clone(), count: 1, ..Parts::default() };
         parts.add(Mapping::new(), None, "part").unwrap();
         parts.add(Mapping::new(), Some(HOWS[how]), "part").unwrap();
         below(&mut parts.config, Mapping::new()).unwrap();
@@ -285,7 +285,7 @@ proptest! {
 
     #[test]
     fn keys_keep_their_order_and_new_ones_follow(earlier in document(), later in document(), how in 0..HOWS.len()) {
-        let mut parts = Parts { config: earlier.clone(), count: 1, in_vain: None };
+        let mut parts = Parts { config: earlier.clone(), count: 1, ..Parts::default() };
         if parts.add(later.clone(), Some(HOWS[how]), "part").is_err() {
             assert_eq!(parts.config, earlier);
             return Ok(());
@@ -304,4 +304,14 @@ proptest! {
         let keys = |map: &Mapping| map.keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(&config)[..higher.len()], keys(&higher));
     }
+}
+
+#[test]
+fn no_document_is_read_after_half_a_million_values() {
+    let mut parts = super::Parts::default();
+    parts.note(500_000);
+    assert_eq!(parts.is_full(), None);
+    parts.note(1);
+    let why = parts.is_full().unwrap();
+    assert!(why.contains("MAX_READ (500000)"), "{why}");
 }

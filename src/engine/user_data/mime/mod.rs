@@ -81,15 +81,14 @@ impl Parser<'_> {
             }
             _ => {
                 let first_line = self.lines.number();
-                let body = [&headers.envelope, self.lines.rest()].concat();
-                let body = if inner {
-                    lines::without_end(&body)
-                } else {
-                    &body
-                };
+                let mut body = [&headers.envelope, self.lines.rest()].concat();
+                if inner {
+                    let end = lines::without_end(&body).len();
+                    body.truncate(end);
+                }
                 let encoding = headers.get("content-transfer-encoding");
                 let encoding = encoding.unwrap_or_default().trim().to_ascii_lowercase();
-                if let Some(decoded) = transfer::decode(&encoding, body) {
+                if let Some(decoded) = transfer::decode(&encoding, &body) {
                     self.leaf(&headers, kind, 1, decoded);
                     return;
                 }
@@ -98,7 +97,7 @@ impl Parser<'_> {
                     let hint = "use base64, quoted-printable, 7bit, 8bit or binary";
                     self.warn(began, message, hint);
                 }
-                self.leaf(&headers, kind, first_line, body.to_vec());
+                self.leaf(&headers, kind, first_line, body);
             }
         }
     }
