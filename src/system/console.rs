@@ -31,13 +31,16 @@ pub(crate) fn write(host: &Host, text: &str) -> Change {
     Change::MADE
 }
 
-/// Writes a message as it is now.
+/// Writes a message as it is now, which leaves the machine as it was.
 pub(crate) fn say(host: &Host, words: &[Word]) -> Change {
-    write(host, &spelled(host, words))
+    match write(host, &spelled(host, words)) {
+        Change::Made { .. } => Change::AlreadySo,
+        other => other,
+    }
 }
 
 /// The text of a message as it is now.
-pub(crate) fn spelled(probe: &dyn Probe, words: &[Word]) -> String {
+fn spelled(probe: &dyn Probe, words: &[Word]) -> String {
     let words = words.iter().map(|word| match word {
         Word::Text(text) => text.clone(),
         Word::Uptime => clock::uptime(probe),

@@ -234,11 +234,14 @@ impl<'a> DryRun<'a> {
                     diff: text.lines().map(|line| format!("+{line}")).collect(),
                 },
             },
+            // It is said at every boot, and the machine is as it was.
+            Effect::Message(_) => {
+                console::why_not(self.host).map_or(Change::AlreadySo, Change::NotDone)
+            }
             Effect::Tool(spec) => would(format!("`{}` would be run", spec.argv.join(" "))),
             Effect::Write(_)
             | Effect::Mirror(_)
             | Effect::Unit { .. }
-            | Effect::Message(_)
             | Effect::Packages(_)
             | Effect::Power(_)
             | Effect::Run(_) => would(format!("{effect}: would be done")),
@@ -328,10 +331,6 @@ impl Machine for DryRun<'_> {
         if let Effect::Write(spec) = effect {
             let content = written::preview(self.host, self, spec)?;
             return self.written(spec, content).map_err(unreadable);
-        }
-        if let Effect::Message(words) = effect {
-            let text = console::spelled(self, words);
-            return self.apply(&Effect::Console { text });
         }
         if let Effect::Packages(spec) = effect {
             return packages::preview(self.host, self, spec);
