@@ -211,43 +211,38 @@ impl Here {
             }
         }
         let mut packages = entries.any;
-        let apt_only = entries.apt.into_iter();
-        if self.family == Family::Debian {
-            // What is for apt alone never becomes a snap.
-            let (own, any) = (apt_only.map(|(_, package)| package).collect(), packages);
-            self.push(plan, "install-apt", own, !update, false);
-            self.push(plan, "install", any, !update, self.has_snaps);
-        } else {
-            for (place, package) in apt_only {
-                let message = format!(
-                    "packages: `{}` is for apt, and this distribution has none",
-                    package.name
-                );
-                plan.problems.push(Problem::error(Some(place), message));
+        let may_be_snaps = match self.has_snaps {
+            true => packages.clone(),
+            false => Vec::new(),
+        };
+        for (place, package) in entries.apt {
+            if self.family == Family::Debian {
+                add(&mut packages, package);
+                continue;
             }
-            packages.dedup();
-            self.push(plan, "install", packages, !update, false);
+            let message = format!(
+                "packages: `{}` is for apt, and this distribution has none",
+                package.name
+            );
+            let problem = Problem::error(Some(place), message);
+            plan.problems.push(problem);
+        }
+        if !packages.is_empty() {
+            let mut job = self.install(packages, !update);
+            if let PackageJob::Install { or_snap, .. } = &mut job {
+                *or_snap = may_be_snaps;
+            }
+            plan.push(Step::new("install", [effect(self.manager.clone(), job)]));
         }
         if !entries.snap.is_empty() {
             let job = PackageJob::Install {
                 packages: entries.snap,
                 update: false,
-                or_snap: false,
+                or_snap: Vec::new(),
             };
             let snaps = effect(PackageManager::Snap, job);
             plan.push(Step::new("install-snaps", [snaps]));
         }
-    }
-
-    fn push(&self, plan: &mut Plan, name: &str, packages: Vec<Package>, update: bool, snap: bool) {
-        if packages.is_empty() {
-            return;
-        }
-        let mut job = self.install(packages, update);
-        if let PackageJob::Install { or_snap, .. } = &mut job {
-            *or_snap = snap;
-        }
-        plan.push(Step::new(name, [effect(self.manager.clone(), job)]));
     }
 
     /// dnf(8) and zypper(8) look for themselves whether their lists are old.
@@ -256,7 +251,7 @@ impl Here {
         PackageJob::Install {
             packages,
             update: update && has_lists,
-            or_snap: false,
+            or_snap: Vec::new(),
         }
     }
 }

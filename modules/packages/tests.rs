@@ -65,8 +65,7 @@ fn lists_are_fetched_once_and_snaps_are_tried_where_they_belong() {
     assert_eq!(
         steps(&told),
         [
-            "install-apt: package curl (apt)",
-            "install: package nginx (apt)",
+            "install: packages nginx, curl (apt)",
             "install-snaps: packages juju --classic, lxd (snap)",
         ]
     );
@@ -76,7 +75,7 @@ fn lists_are_fetched_once_and_snaps_are_tried_where_they_belong() {
         (vec![UBUNTU, SNAP], "packages: [a]",                            "install",     true,   true),
         (vec![UBUNTU],       "packages: [a]",                            "install",     true,   false),
         (vec![DEBIAN, SNAP], "packages: [a]",                            "install",     true,   false),
-        (vec![UBUNTU, SNAP], "packages: [{apt: [a]}]",                   "install-apt", true,   false),
+        (vec![UBUNTU, SNAP], "packages: [{apt: [a]}]",                   "install",     true,   false),
         (vec![DEBIAN],       "{package_update: true, packages: [a]}",    "install",     false,  false),
         (vec![ROCKY],        "packages: [a]",                            "install",     false,  false),
     ];
@@ -88,7 +87,7 @@ fn lists_are_fetched_once_and_snaps_are_tried_where_they_belong() {
         else {
             panic!("{config}")
         };
-        assert_eq!((update, or_snap), (fresh, snap), "{config}");
+        assert_eq!((update, !or_snap.is_empty()), (fresh, snap), "{config}");
     }
 }
 

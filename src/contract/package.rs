@@ -50,8 +50,8 @@ pub enum PackageJob {
         packages: Vec<Package>,
         /// Whether the lists are fetched first, if one of them is not installed.
         update: bool,
-        /// Whether what the manager does not know may be a snap.
-        or_snap: bool,
+        /// Those of them that may be a snap, if the manager does not know them.
+        or_snap: Vec<Package>,
     },
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn apply(host: &Host, spec: &PackagesSpec) -> Result<Change, EffectEr
                 manager: &spec.manager,
                 tool,
                 update: *update,
-                or_snap: *or_snap,
+                or_snap,
             };
             install.run(packages)
         }
@@ -121,7 +121,7 @@ struct Install<'a> {
     manager: &'a PackageManager,
     tool: Tool,
     update: bool,
-    or_snap: bool,
+    or_snap: &'a [Package],
 }
 
 impl Install<'_> {
@@ -163,12 +163,11 @@ impl Install<'_> {
             }
         }
         self.note(&known, &mut outcome)?;
-        if self.or_snap {
-            snap::install(self.host, &unknown, &mut outcome)?;
-        } else {
-            let names = unknown.iter().map(|one| one.name.clone());
-            outcome.unknown.extend(names);
-        }
+        let may_be = |one: &&&Package| self.or_snap.contains(one);
+        let (snaps, unknown): (Vec<&Package>, Vec<&Package>) = unknown.iter().partition(may_be);
+        snap::install(self.host, &snaps, &mut outcome)?;
+        let names = unknown.iter().map(|one| one.name.clone());
+        outcome.unknown.extend(names);
         outcome.change()
     }
 
