@@ -212,6 +212,7 @@ fn scripts_run_as_often_as_they_say() {
         assert_eq!(answer.code, 0, "{answer:?}");
         let status = machine.run(&["status"]);
         assert_eq!(status.code, 0, "{status:?}");
+        assert!(!status.text.contains("has changed"), "{id}: {status:?}");
         let files = ["boothook", "boot", "instance", "once", "script"];
         counts.push(files.map(|file| machine.lines(&format!("var/lib/{file}"))));
     }

@@ -220,7 +220,8 @@ impl Runner<'_> {
         else {
             return false;
         };
-        if self.on_change == OnChange::Ignore || entry.frequency == Frequency::Always {
+        // The key that digests are made with is the instance's, so those of another tell nothing.
+        if self.on_change == OnChange::Ignore || entry.frequency != Frequency::Instance {
             return false;
         }
         let keyless = entry.facts.keys.is_empty();
@@ -287,7 +288,8 @@ impl Runner<'_> {
         let name = format!("{module}/{}", step.name);
         let record = self.semaphores.due(&name, frequency, self.boot_id).clone();
         let other = |before: &Option<String>| {
-            self.on_change == OnChange::Rerun && before.is_some() && *before != self.digest(step)
+            let is_own = frequency == Frequency::Instance && before.is_some();
+            self.on_change == OnChange::Rerun && is_own && *before != self.digest(step)
         };
         let verdict = match (verdict(&record, true, self.on_interrupt_rerun), &record) {
             _ if self.force => Verdict::Run,
