@@ -283,14 +283,19 @@ impl Module for SetHostname {
 
     fn plan(want: Wanted, ctx: &Context<'_>) -> Plan {
         let mut plan = Plan::nothing();
-        match want.name(ctx, &mut plan.problems) {
-            Ok(Some(name)) => {
-                let mut effects = want.set(&name, ctx);
-                effects.push(Effect::file(PREVIOUS, format!("{name}\n")));
-                plan.push(Step::new("hostname", effects));
-            }
-            Ok(None) => {}
-            Err(problem) => plan.problems.push(problem),
+        let mut want = want;
+        let mut name = want.name(ctx, &mut plan.problems);
+        if let Err(problem) = name {
+            plan.problems.push(problem);
+            // The cloud's name is better than none.
+            want.hostname = None;
+            want.fqdn = None;
+            name = want.name(ctx, &mut plan.problems);
+        }
+        if let Ok(Some(name)) = name {
+            let mut effects = want.set(&name, ctx);
+            effects.push(Effect::file(PREVIOUS, format!("{name}\n")));
+            plan.push(Step::new("hostname", effects));
         }
         plan
     }

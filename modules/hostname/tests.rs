@@ -73,14 +73,20 @@ fn a_file_that_shall_not_be_made_is_still_kept_right() {
 }
 
 #[test]
-fn a_bad_name_is_told_with_its_place() {
-    let plan = Setting::default().plan::<SetHostname>("hostname: -bad");
+fn a_bad_name_is_told_with_its_place_and_the_clouds_name_is_set() {
+    let mut setting = Setting::default();
+    setting.instance.local_hostname = Some("ip-10-0-0-7.ec2.internal".parse().unwrap());
+    let plan = setting.plan::<SetHostname>("hostname: -bad");
+    let said = plan.problems[0].to_string();
     assert!(
-        plan.problems[0]
-            .to_string()
-            .starts_with("test:1:11: hostname: not a valid host name"),
-        "{plan:?}"
+        said.starts_with("test:1:11: hostname: not a valid host name"),
+        "{said}"
     );
+    assert_eq!(plan.problems.len(), 1);
+    let text = plan.text_of(ETC_HOSTNAME);
+    assert_eq!(text.as_deref(), Some("ip-10-0-0-7\n"));
+    let plan = Setting::default().plan::<SetHostname>("hostname: -bad");
+    assert!(plan.steps.is_empty() && plan.problems.len() == 1);
 }
 
 #[test]
