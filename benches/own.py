@@ -1,5 +1,4 @@
-"""Runs a command and says how much processor time it took itself, its children not counted, and the
-most memory that it or one of them had.
+"""Runs a command and says how much processor time and memory it took itself, its children not counted.
 
 Usage: own.py COMMAND [ARGUMENT...]
 """
@@ -13,9 +12,14 @@ pid = os.posix_spawnp(
     os.environ,
     file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)],
 )
-# Dead and not yet buried: its own time, in nanoseconds, still stands there (proc(5)).
-os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+peak = 0
+# The dead have no memory to tell of (proc(5)), so it is looked at while it lives.
+while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        lines = [line.split() for line in file]
+    peak = next((int(line[1]) for line in lines if line[0] == "VmHWM:"), peak)
+# Not yet buried: its own time, in nanoseconds, still stands there.
 with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
     own = int(file.read().split()[0])
-_, status, usage = os.wait4(pid, 0)
-print(f"{own / 1e6:.1f} ms of its own, {usage.ru_maxrss} KiB, exit code {os.waitstatus_to_exitcode(status)}")
+_, status = os.waitpid(pid, 0)
+print(f"{own / 1e6:.1f} ms, {peak} KiB at most, exit code {os.waitstatus_to_exitcode(status)}")
