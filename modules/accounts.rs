@@ -7,8 +7,7 @@ use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::{Kind, Mapping, Value};
 
-use crate::distribution;
-
+mod default_user;
 pub(crate) mod keys;
 
 /// The keys that say it.
@@ -63,10 +62,12 @@ impl Wishes<'_> {
             return found;
         };
         let given = found.take("default").unwrap_or_default();
-        let mut base = overlay(old, self.image_user(&mut found.problems));
+        let image = self.image_user(&mut found.problems);
+        let image = image.unwrap_or_else(|| default_user::keys(probe));
+        let mut base = overlay(old, image);
         let name = base.remove("name");
         let name = name.and_then(|name| checked(&name, &mut found.problems));
-        let Some(name) = name.or_else(|| distribution_name(probe).parse().ok()) else {
+        let Some(name) = name.or_else(|| default_user::name(probe).parse().ok()) else {
             return found;
         };
         let mut own = found.take(name.as_str()).unwrap_or_default();
@@ -109,17 +110,15 @@ impl Wishes<'_> {
         }
     }
 
-    /// `system_info.default_user`.
-    fn image_user(&self, problems: &mut Vec<Problem>) -> Mapping {
-        let Some(info) = self.system_info else {
-            return Mapping::default();
-        };
+    /// `system_info.default_user`, if the image describes one.
+    fn image_user(&self, problems: &mut Vec<Problem>) -> Option<Mapping> {
+        let info = self.system_info?;
         let (path, wrong) = match &info.kind {
             Kind::Map(info) => match info.get("default_user") {
-                None => return Mapping::default(),
+                None => return None,
                 Some(user) => match &user.kind {
-                    Kind::Null => return Mapping::default(),
-                    Kind::Map(keys) => return normalized(keys),
+                    Kind::Null => return None,
+                    Kind::Map(keys) => return Some(normalized(keys)),
                     _ => ("system_info.default_user", user),
                 },
             },
@@ -127,7 +126,7 @@ impl Wishes<'_> {
         };
         let message = format!("{path}: expected a mapping, found {}", wrong.kind.name());
         problems.push(Problem::error(Some(wrong.place.clone()), message));
-        Mapping::default()
+        None
     }
 
     fn collect(&self, found: &mut Accounts) {
@@ -314,21 +313,4 @@ fn checked(name: &Value, problems: &mut Vec<Problem>) -> Option<UserName> {
     let message = format!("the default user's name: {what}; the distribution's own is taken");
     problems.push(Problem::error(Some(name.place.clone()), message));
     None
-}
-
-/// Whom a distribution is known for.
-///
-/// Source of the names: cloud-init, `config/cloud.cfg.tmpl`; EC2 User Guide, "Default usernames".
-fn distribution_name(probe: &dyn Probe) -> &'static str {
-    match distribution::id(probe).as_str() {
-        "amzn" | "rhel" | "sles" | "opensuse-leap" => "ec2-user",
-        "debian" => "debian",
-        "ubuntu" => "ubuntu",
-        "fedora" => "fedora",
-        "centos" => "centos",
-        "rocky" => "rocky",
-        "almalinux" => "almalinux",
-        "alpine" => "alpine",
-        _ => "cloud-user",
-    }
 }

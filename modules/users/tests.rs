@@ -376,3 +376,40 @@ fn a_list_without_default_drops_the_launch_key_and_says_so() {
         "{said:?}"
     );
 }
+
+#[test]
+fn an_image_that_describes_no_default_user_has_its_distributions() {
+    let rule = " ALL=(ALL) NOPASSWD:ALL\n";
+    #[rustfmt::skip]
+    let table = [
+        // ID            configuration                                   user          one of the groups   sudo
+        ("debian",       "{}",                                           "debian",     Some("plugdev"),    true),
+        ("ubuntu",       "users: [default]",                             "ubuntu",     Some("lxd"),        true),
+        ("amzn",         "{}",                                           "ec2-user",   Some("wheel"),      true),
+        ("alpine",       "user: {name: ada}",                            "ada",        Some("wheel"),      true),
+        ("debian",       "system_info: {default_user: {name: web}}",     "web",        None,               false),
+        ("unheard-of",   "{}",                                           "cloud-user", None,               false),
+    ];
+    for (id, config, name, group, sudo) in table {
+        let machine = FakeMachine::with(&[("/etc/os-release", format!("ID={id}\n").as_str())]);
+        let setting = Setting {
+            machine,
+            ..Setting::default()
+        };
+        let plan = setting.plan::<UsersGroups>(config);
+        let user = plan.effects().find_map(|effect| match effect {
+            Effect::User(spec) => Some(spec),
+            _ => None,
+        });
+        let user = user.unwrap();
+        assert_eq!(user.name.as_str(), name, "{id}: {config}");
+        let has = |group: &str| user.groups.iter().any(|own| own.as_str() == group);
+        assert!(group.is_none_or(has), "{id}: {config}");
+        assert_eq!(user.groups.is_empty(), group.is_none(), "{id}: {config}");
+        let rules = plan.effects().any(|effect| match effect {
+            Effect::Block(block) => added(block).0.contains(&format!("{name}{rule}")),
+            _ => false,
+        });
+        assert_eq!(rules, sudo, "{id}: {config}");
+    }
+}
