@@ -180,6 +180,11 @@ pub const KEYS: &[Key] = &[
     )
     .or("true")
     .for_images(),
+    Key::new(
+        "unverified_modules",
+        Shape::List(&Shape::Text),
+        "modules that run although their distribution is none of theirs",
+    ),
     Key::new("vendor_data", VENDOR, "whether vendor data counts"),
     Key::new(
         "vendor_data2",
