@@ -80,9 +80,10 @@ pub(crate) fn device_of(probe: &dyn Probe, mounted: &Mounted) -> Option<Device> 
     named.or_else(|| by_number(probe, &mounted.device))
 }
 
-/// A block device by its name in /dev.
+/// A block device by its name in /dev, where a container sees none of its host's.
 pub(crate) fn device(probe: &dyn Probe, name: &str) -> Option<Device> {
-    if name.contains('/') {
+    let is_there = || probe.kind(&Path::new("/dev").join(name)).ok().flatten();
+    if name.contains('/') || is_there().is_none() {
         return None;
     }
     let base = Path::new("/sys/class/block").join(name);
@@ -220,6 +221,8 @@ pub(crate) mod fake {
     /// A disk of 8 GiB with a root partition of 2 GiB at its end.
     pub(crate) const ROOMY: &[(&str, &str)] = &[
         ("/proc/self/mountinfo", MOUNTS),
+        ("/dev/nvme0n1p1", ""),
+        ("/dev/nvme0n1p15", ""),
         ("/sys/block/nvme0n1/size", "16777216\n"),
         ("/sys/block/nvme0n1/nvme0n1p1/start", "262144\n"),
         ("/sys/block/nvme0n1/nvme0n1p15/start", "2048\n"),
@@ -236,6 +239,7 @@ pub(crate) mod fake {
     /// The same on a disk without room.
     pub(crate) const TIGHT: &[(&str, &str)] = &[
         ("/proc/self/mountinfo", MOUNTS),
+        ("/dev/nvme0n1p1", ""),
         ("/sys/block/nvme0n1/size", "4456481\n"),
         ("/sys/block/nvme0n1/nvme0n1p1/start", "262144\n"),
         ("/sys/class/block/nvme0n1p1/dev", "259:1\n"),

@@ -125,6 +125,12 @@ mod tests {
     #[test]
     fn the_file_system_grows_when_its_partition_is_larger_or_will_be() {
         let full = 524_288;
+        let without_devices = |machine: FakeMachine| {
+            let mut files = machine.files.borrow_mut();
+            files.retain(|path, _| !path.starts_with("/dev"));
+            drop(files);
+            machine
+        };
         let with_tool = |machine: FakeMachine| {
             let path = "/usr/bin/growpart".into();
             machine.files.borrow_mut().insert(path, Vec::new());
@@ -143,8 +149,9 @@ mod tests {
             (with_tool(with_ext4(ROOMY, full)),             "growpart: {mode: off}",    false),
             // A file system that cannot be seen is left to the tool.
             (machine(TIGHT),                                "{}",                       true),
-            // As in a container.
+            // As in containers: one with a root of its own, one on its host's disk.
             (FakeMachine::default(),                        "{}",                       false),
+            (without_devices(machine(TIGHT)),               "{}",                       false),
         ];
         for (row, (machine, config, grows)) in table.into_iter().enumerate() {
             let plan = plan(machine, config);
