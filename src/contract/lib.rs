@@ -7,6 +7,7 @@
 pub mod account;
 pub mod base64;
 pub mod block;
+pub mod calendar;
 pub mod config;
 pub mod content;
 pub mod datasource;

@@ -3,12 +3,8 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use contract::calendar::Utc;
 use contract::machine::Probe;
-
-const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 /// Now, in UTC, as RFC 2822 writes it.
 pub(crate) fn timestamp() -> String {
@@ -24,32 +20,13 @@ pub(crate) fn uptime(probe: &dyn Probe) -> String {
 }
 
 fn rfc2822(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let name = |names: &[&'static str], index: u64| {
-        let index = usize::try_from(index).unwrap_or(usize::MAX);
-        names.get(index).copied().unwrap_or("")
-    };
-    let (weekday, month) = (name(&DAYS, days % 7), name(&MONTHS, month - 1));
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} +0000")
-}
-
-/// Year, month and day of a day since 1970. Source: Howard Hinnant, "chrono-Compatible Low-Level
-/// Date Algorithms", `civil_from_days`.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * day + 2) / 153;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year + era * 400 + u64::from(month <= 2);
-    (year, month, day - (153 * shifted + 2) / 5 + 1)
+    let utc = Utc::at(seconds);
+    let (weekday, month) = (utc.weekday, utc.month_name());
+    let date = format!("{weekday}, {:02} {month} {}", utc.day, utc.year);
+    format!(
+        "{date} {:02}:{:02}:{:02} +0000",
+        utc.hour, utc.minute, utc.second
+    )
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use contract::calendar::Utc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -152,31 +153,11 @@ struct Stamp {
 impl Stamp {
     fn of(now: SystemTime) -> Self {
         let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        let (year, month, day) = civil(seconds / 86_400);
-        let second = seconds % 86_400;
-        let date = format!("{year:04}{month:02}{day:02}");
-        let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
-        let time = format!("{date}T{h:02}{m:02}{s:02}Z");
+        let utc = Utc::at(seconds);
+        let date = format!("{:04}{:02}{:02}", utc.year, utc.month, utc.day);
+        let time = format!("{date}T{:02}{:02}{:02}Z", utc.hour, utc.minute, utc.second);
         Self { date, time }
     }
-}
-
-/// Year, month and day of the Gregorian calendar, so many days after 1970-01-01.
-fn civil(days: u64) -> (u64, u64, u64) {
-    // Counted from 0000-03-01, so that a leap day is the last of its year.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = era * 400 + year + u64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]

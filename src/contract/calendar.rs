@@ -1,0 +1,93 @@
+//! A moment in UTC as people and protocols write it: the Gregorian calendar, and no clock.
+
+const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+const SECONDS_A_DAY: u64 = 86_400;
+
+/// A moment, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Utc {
+    /// From 1970.
+    pub year: u64,
+    /// From 1 to 12.
+    pub month: u64,
+    /// From 1 to 31.
+    pub day: u64,
+    /// From 0 to 23.
+    pub hour: u64,
+    /// From 0 to 59.
+    pub minute: u64,
+    /// From 0 to 59.
+    pub second: u64,
+    /// `Thu`
+    pub weekday: &'static str,
+}
+
+impl Utc {
+    /// So many seconds after the beginning of 1970.
+    ///
+    /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
+    #[must_use]
+    pub fn at(seconds: u64) -> Self {
+        let (since, rest) = (seconds / SECONDS_A_DAY, seconds % SECONDS_A_DAY);
+        // Counted from 0000-03-01, so that a leap day is the last of its year; eras have 400 years.
+        let days = since + 719_468;
+        let (era, day) = (days / 146_097, days % 146_097);
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let of_year = day - (365 * year + year / 4 - year / 100);
+        let shifted = (5 * of_year + 2) / 153;
+        let month = (shifted + 2) % 12 + 1;
+        Self {
+            year: era * 400 + year + u64::from(month <= 2),
+            month,
+            day: of_year - (153 * shifted + 2) / 5 + 1,
+            hour: rest / 3600,
+            minute: rest / 60 % 60,
+            second: rest % 60,
+            weekday: name(&WEEKDAYS, since % 7),
+        }
+    }
+
+    /// `Jan`
+    #[must_use]
+    pub fn month_name(&self) -> &'static str {
+        name(&MONTHS, self.month - 1)
+    }
+}
+
+fn name(names: &[&'static str], index: u64) -> &'static str {
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    names.get(index).copied().unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_its_name_in_every_year() {
+        #[rustfmt::skip]
+        let table = [
+            // `date -u -d @SECONDS '+%a %Y %b %-d %-H:%-M:%-S'`
+            (0,             "Thu 1970 Jan 1 0:0:0"),
+            (951_782_399,   "Mon 2000 Feb 28 23:59:59"),
+            (951_782_400,   "Tue 2000 Feb 29 0:0:0"),
+            (951_868_800,   "Wed 2000 Mar 1 0:0:0"),
+            (1_709_164_799, "Wed 2024 Feb 28 23:59:59"),
+            (1_767_225_599, "Wed 2025 Dec 31 23:59:59"),
+            (1_767_225_600, "Thu 2026 Jan 1 0:0:0"),
+            (4_107_542_400, "Mon 2100 Mar 1 0:0:0"), // 2100 has no leap day
+        ];
+        for (seconds, wanted) in table {
+            let utc = Utc::at(seconds);
+            let (weekday, month) = (utc.weekday, utc.month_name());
+            let written = format!(
+                "{weekday} {} {month} {} {}:{}:{}",
+                utc.year, utc.day, utc.hour, utc.minute, utc.second
+            );
+            assert_eq!(written, wanted, "{seconds}");
+        }
+    }
+}
