@@ -341,7 +341,7 @@ fn a_random_password_is_set_and_shown_on_the_console_alone() {
     let shadow = debian.entry("etc/shadow", "ada").unwrap();
     assert_eq!(shadow[2], "0", "it has to be changed");
     let crypt = "exit(crypt($ARGV[0], $ARGV[1]) ne $ARGV[1])";
-    debian.chroot(&["perl", "-e", crypt, password, &shadow[1]]);
+    debian.chroot(&["perl", "-e", crypt, "--", password, &shadow[1]]);
 
     assert!(!said.contains(password), "{said}");
     let found = debian.chroot(&[
