@@ -9,6 +9,7 @@ use contract::report::{ModuleReport, Outcome, ProblemReport, Report, StageReport
 use contract::user_data::{UserData, VendorData};
 use engine::report_file;
 
+use crate::cloud_init;
 use crate::notify::{Gate, Notifier};
 use crate::session::{self, Known, Mode, Session};
 
@@ -79,6 +80,9 @@ pub(crate) fn run(
 
 /// Learns who this machine is, and stores it.
 fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, Report)> {
+    if session.settings.cloud_init_compat {
+        cloud_init::begin(&session.host);
+    }
     notifier.status("asking who this instance is");
     let (datasource, found, failure) = match session.ask() {
         Ok((name, found)) => (name, found, None),

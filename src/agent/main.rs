@@ -3,6 +3,7 @@
 mod boot;
 mod checks;
 mod cli;
+mod cloud_init;
 mod fetch;
 mod image_tree;
 mod last_act;

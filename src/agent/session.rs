@@ -23,7 +23,7 @@ use net::s3::S3;
 use system::{DryRun, Host, RunLock};
 
 use crate::fetch::Fetcher;
-use crate::{checks, image_tree};
+use crate::{checks, cloud_init, image_tree};
 
 /// Which machine, and who tells what it shall become.
 #[derive(Debug, Clone, clap::Args)]
@@ -464,6 +464,9 @@ pub(crate) fn publish(session: &Session, report: &Report) {
             "cannot write the status: {}",
             contract::error::chain(&error)
         );
+    }
+    if session.settings.cloud_init_compat {
+        cloud_init::publish(&session.host, report);
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! The machine is seen and changed only through [`contract::machine`].
 
+pub mod cloud_init;
 mod environment;
 pub mod image;
 mod jinja;

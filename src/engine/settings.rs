@@ -32,6 +32,8 @@ pub struct Settings {
     on_interrupt_rerun: bool,
     on_change: OnChange,
     script_home: bool,
+    /// Whether what tools look for that know cloud-init is kept on disk, and read. Default no.
+    pub cloud_init_compat: bool,
     /// Whether part handlers in user data are run; `None`, the default, if they are not.
     pub part_handlers: Option<PartHandlers>,
     /// Where the public keys of people are.
@@ -123,6 +125,7 @@ impl Default for Settings {
             on_interrupt_rerun: false,
             on_change: OnChange::Report,
             script_home: false,
+            cloud_init_compat: false,
             part_handlers: None,
             key_servers: KeyServers::default(),
             parameters: Parameters {
@@ -194,6 +197,7 @@ impl Settings {
             "hostname_from",
             "runcmd",
             "script_home",
+            "cloud_init_compat",
             "ssh_import_id",
         ];
         let mut handlers = PartHandlers::default();
@@ -249,6 +253,10 @@ impl Settings {
                 "script_home" => match value.as_bool() {
                     Some(has_home) => self.script_home = has_home,
                     None => reader.wrong(value, "firstlight.script_home", "true or false"),
+                },
+                "cloud_init_compat" => match value.as_bool() {
+                    Some(is_on) => self.cloud_init_compat = is_on,
+                    None => reader.wrong(value, "firstlight.cloud_init_compat", "true or false"),
                 },
                 // Whoever runs the scripts reads it.
                 "runcmd" => {

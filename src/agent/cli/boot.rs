@@ -6,6 +6,7 @@ use contract::module::Stage;
 
 use super::table;
 use crate::boot;
+use crate::cloud_init;
 use crate::last_act;
 use crate::notify::Notifier;
 use crate::session::{self, Session, Target};
@@ -38,6 +39,9 @@ impl Boot {
         let mut session = Session::open(target)?;
         if let Some(why) = boot::switched_off(&session.host) {
             tracing::warn!("switched off: {why}");
+            if session.settings.cloud_init_compat {
+                cloud_init::disable(&session.host);
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let stages: &[Stage] = match self.stage {

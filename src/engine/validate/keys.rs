@@ -109,6 +109,12 @@ const FIRSTLIGHT: &[Key] = &[
     )
     .or("false"),
     Key::new(
+        "cloud_init_compat",
+        Shape::Bool,
+        "whether /var/lib/cloud and /run/cloud-init are kept and read as cloud-init's",
+    )
+    .or("false"),
+    Key::new(
         "runcmd",
         Shape::Word(&["lenient", "strict"]),
         "`strict`: the first item that fails ends it",

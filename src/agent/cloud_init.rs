@@ -1,0 +1,30 @@
+//! What tools that know cloud-init look for, kept up to date while a boot goes on.
+
+use contract::effect::Effect;
+use contract::machine::Machine;
+use contract::report::Report;
+use engine::cloud_init;
+
+/// A boot begins: it runs from now on, for everybody who waits.
+pub(crate) fn begin(machine: &dyn Machine) {
+    perform(machine, cloud_init::begun(machine));
+}
+
+/// Nothing is run on this machine.
+pub(crate) fn disable(machine: &dyn Machine) {
+    perform(machine, cloud_init::disabled());
+}
+
+/// The boot is as far as the report says.
+pub(crate) fn publish(machine: &dyn Machine, report: &Report) {
+    perform(machine, cloud_init::published(machine, report));
+}
+
+/// What cannot be kept is told of, and stops nobody.
+fn perform(machine: &dyn Machine, effects: Vec<Effect>) {
+    for effect in effects {
+        if let Err(error) = machine.apply(&effect) {
+            tracing::warn!("cloud_init_compat: {}", contract::error::chain(&error));
+        }
+    }
+}

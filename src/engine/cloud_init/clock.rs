@@ -1,0 +1,24 @@
+//! The time as cloud-init writes it down.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use contract::machine::Probe;
+
+/// Seconds since the kernel began (proc_uptime(5)). Below a root where nobody tells that, Unix time:
+/// 0 would mean that nothing has begun.
+pub(super) fn uptime(probe: &dyn Probe) -> f64 {
+    let text = probe.read(Path::new("/proc/uptime")).ok().flatten();
+    let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
+    let first = text.split_whitespace().next();
+    first
+        .and_then(|word| word.parse().ok())
+        .unwrap_or_else(unix)
+}
+
+/// Unix time in seconds.
+pub(super) fn unix() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |time| time.as_secs_f64())
+}

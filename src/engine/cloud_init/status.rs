@@ -1,0 +1,454 @@
+//! `status.json` and `result.json`: where the boot is, and how it went.
+//!
+//! Source: cloud-init, `cloudinit/cmd/main.py` (`status_wrapper`), `cloudinit/cmd/status.py`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use contract::effect::Effect;
+use contract::machine::Probe;
+use contract::module::Stage;
+use contract::plan::Severity;
+use contract::report::{ModuleReport, Outcome, Report, StageReport};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{RUN, STATE, clock, datasource, json as written};
+
+const STATUS: &str = "status.json";
+const RESULT: &str = "result.json";
+
+/// What shall be when a boot begins: it runs, and nothing of the last one says that it is over.
+#[must_use]
+pub fn begun(probe: &dyn Probe) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = [
+        format!("{RUN}/disabled"),
+        format!("{RUN}/{RESULT}"),
+        data(RESULT),
+        format!("{STATE}/instance/boot-finished"),
+    ]
+    .into_iter()
+    .map(absent)
+    .collect();
+    effects.push(Effect::file(format!("{RUN}/enabled").as_str(), ""));
+    let mut stages = Stages::default();
+    stages.local.begin(clock::uptime(probe));
+    effects.extend(stages.effects(None));
+    effects
+}
+
+/// What shall be on a machine where nothing is run: a tool that waits is told so.
+#[must_use]
+pub fn disabled() -> Vec<Effect> {
+    vec![
+        absent(format!("{RUN}/enabled")),
+        Effect::file(format!("{RUN}/disabled").as_str(), ""),
+    ]
+}
+
+/// What shall be once the boot is as far as `report` says. When a stage began and ended is told by
+/// what was written before, or else it is now.
+#[must_use]
+pub fn published(probe: &dyn Probe, report: &Report) -> Vec<Effect> {
+    let now = clock::uptime(probe);
+    let mut stages = Stages::written(probe);
+    // What cloud-init's first stage does is done before ours begin.
+    stages.local.end(now);
+    let init = [Stage::Early, Stage::Identity];
+    take(&mut stages.init, report, &init, now);
+    take(&mut stages.config, report, &[Stage::Config], now);
+    take(&mut stages.last, report, &[Stage::Final], now);
+    stages.init.note(of_report(report));
+    let class = report.datasource.as_deref().map(datasource::class);
+    let mut effects = stages.effects(class.as_deref());
+    if find(report, Stage::Final).is_some_and(|stage| stage.finished.is_some()) {
+        let result = json!({"v1": {"datasource": class, "errors": stages.errors()}});
+        let result = Effect::file(data(RESULT).as_str(), written(&result));
+        effects.extend([result, link(RESULT)]);
+    }
+    effects
+}
+
+fn find(report: &Report, stage: Stage) -> Option<&StageReport> {
+    report.stages.iter().find(|known| known.stage == stage)
+}
+
+fn data(name: &str) -> String {
+    format!("{STATE}/data/{name}")
+}
+
+fn absent(path: String) -> Effect {
+    Effect::Absent {
+        at: PathBuf::from(path).into(),
+    }
+}
+
+/// The link in /run that cloud-init makes of a file's path, relative as there.
+fn link(name: &str) -> Effect {
+    Effect::Link {
+        at: format!("{RUN}/{name}").as_str().into(),
+        to: format!("../..{}", data(name)).into(),
+    }
+}
+
+/// What is wrong, by how bad it is.
+#[derive(Default)]
+struct Told {
+    errors: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Told {
+    fn add(&mut self, severity: Severity, text: String) {
+        match severity {
+            Severity::Error => self.errors.push(text),
+            Severity::Warning => self.warnings.push(text),
+            // It is no reason for anybody to look.
+            Severity::Notice => {}
+        }
+    }
+
+    fn module(&mut self, module: &ModuleReport) {
+        let name = &module.name;
+        let before = self.errors.len() + self.warnings.len();
+        for problem in &module.problems {
+            self.add(problem.severity, format!("{name}: {problem}"));
+        }
+        for step in &module.steps {
+            let error = step.error.as_ref().map(|error| error.message.as_str());
+            self.outcome(&step.outcome, &format!("{name}/{}", step.name), error);
+        }
+        if self.errors.len() + self.warnings.len() == before {
+            self.outcome(&module.outcome, name, None);
+        }
+    }
+
+    fn outcome(&mut self, outcome: &Outcome, what: &str, error: Option<&str>) {
+        match outcome {
+            Outcome::Failed => {
+                let why = error.unwrap_or("failed");
+                self.add(Severity::Error, format!("{what}: {why}"));
+            }
+            Outcome::Interrupted(why) => {
+                self.add(Severity::Warning, format!("{what}: interrupted: {why}"));
+            }
+            Outcome::FailedBefore(why) => {
+                self.add(Severity::Warning, format!("{what}: failed before: {why}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn of_report(report: &Report) -> Told {
+    let mut told = Told::default();
+    for problem in &report.problems {
+        told.add(problem.severity, problem.to_string());
+    }
+    told
+}
+
+/// One of cloud-init's stages, as it writes it down.
+#[derive(Debug, Clone, Default, Serialize)]
+struct StageStatus {
+    errors: Vec<String>,
+    recoverable_errors: BTreeMap<&'static str, Vec<String>>,
+    /// Uptime in seconds.
+    start: Option<f64>,
+    /// Uptime in seconds.
+    finished: Option<f64>,
+}
+
+impl StageStatus {
+    fn begin(&mut self, now: f64) {
+        self.start.get_or_insert(now);
+    }
+
+    fn end(&mut self, now: f64) {
+        self.begin(now);
+        self.finished.get_or_insert(now);
+    }
+
+    fn runs(&self) -> bool {
+        self.start.is_some() && self.finished.is_none()
+    }
+
+    fn note(&mut self, told: Told) {
+        self.errors.extend(told.errors);
+        if !told.warnings.is_empty() {
+            let warnings = self.recoverable_errors.entry("WARNING").or_default();
+            warnings.extend(told.warnings);
+        }
+    }
+}
+
+/// cloud-init's four stages.
+#[derive(Default)]
+struct Stages {
+    local: StageStatus,
+    init: StageStatus,
+    config: StageStatus,
+    last: StageStatus,
+}
+
+impl Stages {
+    /// When each began and ended, as it was written last; what cannot be read was not begun.
+    fn written(probe: &dyn Probe) -> Self {
+        let mut stages = Self::default();
+        let bytes = probe.read(Path::new(&data(STATUS))).ok().flatten();
+        let known: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let Some(known) = known else {
+            return stages;
+        };
+        for (name, stage) in stages.named_mut() {
+            let time = |key: &str| known.pointer(&format!("/v1/{name}/{key}"))?.as_f64();
+            stage.start = time("start");
+            stage.finished = time("finished");
+        }
+        stages
+    }
+
+    fn named(&self) -> [(&'static str, &StageStatus); 4] {
+        [
+            ("init-local", &self.local),
+            ("init", &self.init),
+            ("modules-config", &self.config),
+            ("modules-final", &self.last),
+        ]
+    }
+
+    fn named_mut(&mut self) -> [(&'static str, &mut StageStatus); 4] {
+        [
+            ("init-local", &mut self.local),
+            ("init", &mut self.init),
+            ("modules-config", &mut self.config),
+            ("modules-final", &mut self.last),
+        ]
+    }
+
+    fn errors(&self) -> Vec<&String> {
+        let stages = self.named().into_iter();
+        stages.flat_map(|(_, stage)| &stage.errors).collect()
+    }
+
+    fn effects(&self, class: Option<&str>) -> Vec<Effect> {
+        let runs = self.named().into_iter().find(|(_, stage)| stage.runs());
+        let stages = self.named().into_iter();
+        let mut v1: Map<String, Value> = stages
+            .map(|(name, stage)| (name.to_owned(), json!(stage)))
+            .collect();
+        v1.insert("datasource".to_owned(), json!(class));
+        v1.insert("stage".to_owned(), json!(runs.map(|(name, _)| name)));
+        let status = written(&json!({ "v1": v1 }));
+        vec![Effect::file(data(STATUS).as_str(), status), link(STATUS)]
+    }
+}
+
+/// What has become of a stage of cloud-init's whose modules are those of `own`, ours.
+fn take(status: &mut StageStatus, report: &Report, own: &[Stage], now: f64) {
+    let begun: Vec<&StageReport> = own
+        .iter()
+        .filter_map(|stage| find(report, *stage))
+        .collect();
+    if begun.is_empty() {
+        *status = StageStatus::default();
+        return;
+    }
+    status.begin(now);
+    let last = own.last().and_then(|stage| find(report, *stage));
+    if last.is_some_and(|stage| stage.finished.is_some()) {
+        status.end(now);
+    } else {
+        status.finished = None;
+    }
+    let mut told = Told::default();
+    let modules = begun.iter().flat_map(|stage| &stage.modules);
+    modules.for_each(|module| told.module(module));
+    status.note(told);
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::machine::Machine as _;
+    use contract::report::{ErrorReport, Health, ProblemReport, StepReport};
+    use contract::testing::FakeMachine;
+
+    use super::*;
+
+    fn stage(stage: Stage, finished: bool, modules: Vec<ModuleReport>) -> StageReport {
+        StageReport {
+            stage,
+            started: 1.0,
+            finished: finished.then_some(2.0),
+            modules,
+        }
+    }
+
+    fn module(outcome: Outcome, steps: Vec<StepReport>) -> ModuleReport {
+        ModuleReport {
+            name: "scripts_user".to_owned(),
+            outcome,
+            duration_us: 0,
+            steps,
+            problems: Vec::new(),
+        }
+    }
+
+    fn step(outcome: Outcome, error: Option<&str>) -> StepReport {
+        StepReport {
+            name: "part-001".to_owned(),
+            outcome,
+            duration_us: 0,
+            effects: Vec::new(),
+            error: error.map(|message| ErrorReport {
+                message: message.to_owned(),
+                class: contract::error::ErrorClass::Config,
+            }),
+        }
+    }
+
+    fn perform(machine: &FakeMachine, effects: Vec<Effect>) -> Value {
+        for effect in effects {
+            machine.apply(&effect).unwrap();
+        }
+        serde_json::from_str(&machine.text("/var/lib/cloud/data/status.json").unwrap()).unwrap()
+    }
+
+    fn up(machine: &FakeMachine, seconds: &str) {
+        let text = format!("{seconds} 99.0\n").into_bytes();
+        machine
+            .files
+            .borrow_mut()
+            .insert("/proc/uptime".into(), text);
+    }
+
+    #[test]
+    fn each_stage_keeps_the_uptime_at_which_it_began_and_ended() {
+        let machine = FakeMachine::default();
+        up(&machine, "1.25");
+        let status = perform(&machine, begun(&machine));
+        assert_eq!(status["v1"]["stage"], "init-local");
+        assert_eq!(status["v1"]["datasource"], Value::Null);
+
+        let mut report = Report::new();
+        report.datasource = Some("Ec2".to_owned());
+        let mut at = 2.0;
+        for own in Stage::ALL {
+            for finished in [false, true] {
+                report.stages.retain(|known| known.stage != own);
+                report.stages.push(stage(own, finished, Vec::new()));
+                up(&machine, &format!("{at}"));
+                perform(&machine, published(&machine, &report));
+                at += 1.0;
+            }
+        }
+        let status = perform(&machine, published(&machine, &report));
+        let times = |name: &str| {
+            let stage = &status["v1"][name];
+            (stage["start"].as_f64(), stage["finished"].as_f64())
+        };
+        assert_eq!(times("init-local"), (Some(1.25), Some(2.0)));
+        assert_eq!(times("init"), (Some(2.0), Some(5.0)));
+        assert_eq!(times("modules-config"), (Some(6.0), Some(7.0)));
+        assert_eq!(times("modules-final"), (Some(8.0), Some(9.0)));
+        assert_eq!(status["v1"]["stage"], Value::Null);
+        assert_eq!(status["v1"]["datasource"], "DataSourceEc2Local");
+        let result = machine.text("/var/lib/cloud/data/result.json").unwrap();
+        assert_eq!(
+            result,
+            "{\n \"v1\": {\n  \"datasource\": \"DataSourceEc2Local\",\n  \"errors\": []\n }\n}\n"
+        );
+    }
+
+    #[test]
+    fn the_stage_that_runs_is_named() {
+        let machine = FakeMachine::default();
+        let mut report = Report::new();
+        #[rustfmt::skip]
+        let table = [
+            (Stage::Early,    true,  "init"),
+            (Stage::Identity, false, "init"),
+            (Stage::Config,   false, "modules-config"),
+            (Stage::Final,    false, "modules-final"),
+        ];
+        for (own, finished, name) in table {
+            if let Some(last) = report.stages.last_mut() {
+                last.finished = Some(2.0);
+            }
+            report.stages.push(stage(own, finished, Vec::new()));
+            let status = perform(&machine, published(&machine, &report));
+            assert_eq!(status["v1"]["stage"], name, "{own:?}");
+            assert_eq!(machine.text("/var/lib/cloud/data/result.json"), None);
+        }
+    }
+
+    #[test]
+    fn what_is_an_error_here_is_one_there_and_what_is_degraded_is_recoverable() {
+        let problem = |severity| ProblemReport {
+            severity,
+            source: None,
+            line: 0,
+            column: 0,
+            message: "odd".to_owned(),
+            hint: None,
+        };
+        let failed = || step(Outcome::Failed, Some("exit status 3"));
+        let cut = || step(Outcome::Interrupted("a power cut".to_owned()), None);
+        let before = || Outcome::FailedBefore("again".to_owned());
+        #[rustfmt::skip]
+        let table = [
+            (vec![],                            None,                                               vec![],                                          vec![]),
+            (vec![Severity::Notice],            None,                                               vec![],                                          vec![]),
+            (vec![Severity::Warning],           None,                                               vec![],                                          vec!["odd"]),
+            (vec![Severity::Error],             None,                                               vec!["odd"],                                     vec![]),
+            (vec![],                            Some(module(Outcome::Failed, vec![failed()])),      vec!["scripts_user/part-001: exit status 3"],    vec![]),
+            (vec![],                            Some(module(Outcome::Failed, vec![])),              vec!["scripts_user: failed"],                    vec![]),
+            (vec![],                            Some(module(before(), vec![])),                     vec![],                                          vec!["scripts_user: failed before: again"]),
+            (vec![],                            Some(module(Outcome::Unchanged, vec![cut()])),      vec![],                                          vec!["scripts_user/part-001: interrupted: a power cut"]),
+        ];
+        for (problems, module, errors, warnings) in table {
+            let machine = FakeMachine::default();
+            let mut report = Report::new();
+            report.problems = problems.into_iter().map(problem).collect();
+            let modules = module.into_iter().collect();
+            report.stages.push(stage(Stage::Identity, true, modules));
+            report.stages.push(stage(Stage::Final, true, Vec::new()));
+            let status = perform(&machine, published(&machine, &report));
+            let init = &status["v1"]["init"];
+            assert_eq!(init["errors"], json!(errors), "{report:?}");
+            let recoverable = if warnings.is_empty() {
+                json!({})
+            } else {
+                json!({ "WARNING": warnings })
+            };
+            assert_eq!(init["recoverable_errors"], recoverable, "{report:?}");
+            let health = match (errors.is_empty(), warnings.is_empty()) {
+                (false, _) => Health::Error,
+                (true, false) => Health::Degraded,
+                (true, true) => Health::Done,
+            };
+            assert_eq!(report.health(), health, "{report:?}");
+            let result = machine.text("/var/lib/cloud/data/result.json").unwrap();
+            let result: Value = serde_json::from_str(&result).unwrap();
+            assert_eq!(result["v1"]["errors"], json!(errors));
+        }
+    }
+
+    #[test]
+    fn a_new_boot_forgets_the_last_ones_result() {
+        let machine = FakeMachine::with(&[(
+            "/var/lib/cloud/data/status.json",
+            r#"{"v1": {"modules-final": {"start": 1.0, "finished": 2.0}}}"#,
+        )]);
+        let status = perform(&machine, begun(&machine));
+        assert_eq!(status["v1"]["modules-final"]["finished"], Value::Null);
+        let log = machine.log.borrow();
+        for gone in [
+            "/run/cloud-init/result.json",
+            "/var/lib/cloud/data/result.json",
+            "/var/lib/cloud/instance/boot-finished",
+        ] {
+            assert!(log.contains(&format!("no file {gone}")), "{gone}: {log:?}");
+        }
+    }
+}
