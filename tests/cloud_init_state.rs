@@ -15,6 +15,7 @@ fn compatible(user_data: &str) -> Case {
     case
 }
 
+#[allow(clippy::unwrap_used, reason = "for tests only")]
 fn json(case: &Case, path: &str) -> Value {
     serde_json::from_str(&case.text(path)).unwrap()
 }
@@ -50,6 +51,41 @@ fn status_and_result_are_where_cloud_init_has_them() {
     let result = json(&case, "run/cloud-init/result.json");
     assert_eq!(result["v1"]["errors"], serde_json::json!([]));
     assert!(case.path("run/cloud-init/enabled").exists());
+}
+
+#[test]
+fn an_instance_is_described_for_everybody_and_for_root() {
+    let user_data =
+        "#cloud-config\nwrite_files: [{path: /srv/a, content: hunter2, permissions: '0600'}]\n";
+    let case = compatible(user_data);
+    let meta_data = format!("{META_DATA}region: us-gov-west-1\napi-key: hunter2\n");
+    case.write_seed("meta-data", &meta_data);
+    let said = case.run(&["apply"]);
+    assert_eq!(said.code, 0, "{said:?}");
+
+    let link = std::fs::read_link(case.path("var/lib/cloud/instance"));
+    assert_eq!(link.ok(), Some("/var/lib/cloud/instances/i-1".into()));
+    let dir = "var/lib/cloud/instances/i-1";
+    assert_eq!(case.text(&format!("{dir}/user-data.txt")), user_data);
+    assert_eq!(case.text("run/cloud-init/cloud-id-nocloud"), "nocloud\n");
+    let data = json(&case, "run/cloud-init/instance-data.json");
+    assert_eq!(data["v1"]["instance-id"], "i-1");
+    assert_eq!(
+        data["ds"]["meta_data"]["api-key"],
+        "redacted for non-root user"
+    );
+    let data = json(&case, "run/cloud-init/instance-data-sensitive.json");
+    assert_eq!(data["ds"]["meta_data"]["api-key"], "hunter2");
+    assert_eq!(
+        case.text("var/lib/cloud/data/set-hostname"),
+        "{\n \"fqdn\": \"one\",\n \"hostname\": \"one\"\n}\n"
+    );
+    let finished = case.text(&format!("{dir}/boot-finished"));
+    assert!(finished.contains(" - v. "), "{finished}");
+
+    for (path, mode) in case.files_holding("hunter2") {
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+    }
 }
 
 #[test]

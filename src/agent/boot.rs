@@ -7,6 +7,7 @@ use contract::name::InstanceId;
 use contract::plan::{Problem, Severity};
 use contract::report::{ModuleReport, Outcome, ProblemReport, Report, StageReport};
 use contract::user_data::{UserData, VendorData};
+use engine::cloud_init::Instance;
 use engine::report_file;
 
 use crate::cloud_init;
@@ -68,6 +69,9 @@ pub(crate) fn run(
             &all,
             &mut mode,
         );
+        if session.settings.cloud_init_compat && done.finished.is_some() {
+            cloud_init::over(&session.host, *stage, &known.metadata);
+        }
         session::note_stage(&mut report, done);
         session::publish(session, &report);
         if session.host.ends_here() {
@@ -95,6 +99,18 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
     session.learn_from_kernel(&found.metadata);
     let (known, found) = session.take_in(datasource, found);
     session.store(&known, &found)?;
+    if session.settings.cloud_init_compat {
+        let instance = Instance {
+            metadata: &known.metadata,
+            datasource: &known.datasource,
+            image: &session.image.config,
+            config: &known.prepared.config,
+            user_config: &known.prepared.user_config,
+            user_data: &found.user_data,
+            vendor_data: &found.vendor_data,
+        };
+        cloud_init::know(&session.host, &instance);
+    }
     let mut report = session.report(&known, &session::oddities(&found));
     report
         .problems

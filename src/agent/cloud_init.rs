@@ -1,9 +1,11 @@
 //! What tools that know cloud-init look for, kept up to date while a boot goes on.
 
 use contract::effect::Effect;
+use contract::instance::InstanceMetadata;
 use contract::machine::Machine;
+use contract::module::Stage;
 use contract::report::Report;
-use engine::cloud_init;
+use engine::cloud_init::{self, Instance};
 
 /// A boot begins: it runs from now on, for everybody who waits.
 pub(crate) fn begin(machine: &dyn Machine) {
@@ -13,6 +15,16 @@ pub(crate) fn begin(machine: &dyn Machine) {
 /// Nothing is run on this machine.
 pub(crate) fn disable(machine: &dyn Machine) {
     perform(machine, cloud_init::disabled());
+}
+
+/// It is known which instance this is.
+pub(crate) fn know(machine: &dyn Machine, instance: &Instance<'_>) {
+    perform(machine, cloud_init::known(machine, instance));
+}
+
+/// A stage has come to its end.
+pub(crate) fn over(machine: &dyn Machine, stage: Stage, metadata: &InstanceMetadata) {
+    perform(machine, cloud_init::over(machine, stage, metadata));
 }
 
 /// The boot is as far as the report says.

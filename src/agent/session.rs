@@ -41,7 +41,7 @@ pub(crate) struct Target {
 pub(crate) struct Session {
     pub(crate) host: Host,
     pub(crate) settings: Settings,
-    image: Image,
+    pub(crate) image: Image,
     problems: Vec<Problem>,
     s3: S3,
     seed: Option<PathBuf>,

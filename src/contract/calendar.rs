@@ -55,6 +55,17 @@ impl Utc {
     pub fn month_name(&self) -> &'static str {
         name(&MONTHS, self.month - 1)
     }
+
+    /// `Wed, 25 Nov 2026 13:30:00 +0000`, as RFC 2822 writes it.
+    #[must_use]
+    pub fn rfc2822(&self) -> String {
+        let (weekday, month) = (self.weekday, self.month_name());
+        let date = format!("{weekday}, {:02} {month} {}", self.day, self.year);
+        format!(
+            "{date} {:02}:{:02}:{:02} +0000",
+            self.hour, self.minute, self.second
+        )
+    }
 }
 
 fn name(names: &[&'static str], index: u64) -> &'static str {
@@ -65,6 +76,19 @@ fn name(names: &[&'static str], index: u64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written_as_in_a_letter() {
+        #[rustfmt::skip]
+        let table = [
+            (0,              "Thu, 01 Jan 1970 00:00:00 +0000"),
+            (951_827_696,    "Tue, 29 Feb 2000 12:34:56 +0000"),
+            (1_795_613_400,  "Wed, 25 Nov 2026 13:30:00 +0000"),
+        ];
+        for (seconds, wanted) in table {
+            assert_eq!(Utc::at(seconds).rfc2822(), wanted);
+        }
+    }
 
     #[test]
     fn a_day_has_its_name_in_every_year() {

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::instance::InstanceMetadata;
@@ -19,6 +18,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Enumerator, Object, Rest, Value as Var};
 use minijinja::{Environment, Error, ErrorKind, State};
 use serde_json::{Map, Value, json};
+
+use crate::system_info::SystemInfo;
 
 /// How many steps a template may take.
 const FUEL: u64 = 2_000_000;
@@ -195,33 +196,20 @@ pub(crate) fn variables(
     all
 }
 
-/// Source of the names: cloud-init, `cloudinit/sources/__init__.py`
-/// (`_get_standardized_metadata`); os-release(5).
+/// What is known of the system. Source of the names: cloud-init, `cloudinit/sources/__init__.py`
+/// (`_get_standardized_metadata`).
 fn system(probe: &dyn Probe) -> Map<String, Value> {
-    let read = |path: &str| {
-        let bytes = probe.read(Path::new(path)).ok().flatten();
-        bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let release = read("/etc/os-release").unwrap_or_default();
-    let field = |name: &str| {
-        let line = release
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        line.map(|value| json!(value.trim_matches(['"', '\''])))
-    };
+    let info = SystemInfo::of(probe);
     let known = [
-        ("distro", field("ID")),
-        ("variant", field("ID")),
-        ("distro_version", field("VERSION_ID")),
-        ("distro_release", field("VERSION_CODENAME")),
-        (
-            "kernel_release",
-            read("/proc/sys/kernel/osrelease").map(|text| json!(text.trim())),
-        ),
+        ("distro", info.distro.as_str()),
+        ("variant", info.variant),
+        ("distro_version", &info.version),
+        ("distro_release", &info.codename),
+        ("kernel_release", &info.kernel),
     ];
-    let known = known.into_iter();
+    let known = known.into_iter().filter(|(_, value)| !value.is_empty());
     known
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .map(|(name, value)| (name.to_owned(), json!(value)))
         .collect()
 }
 

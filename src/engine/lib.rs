@@ -23,6 +23,7 @@ pub mod runner;
 pub mod semaphore;
 pub mod settings;
 pub mod store;
+mod system_info;
 mod template;
 mod templates;
 mod user_data;

@@ -36,6 +36,8 @@ pub struct Prepared {
     pub handlers: Vec<PartHandler>,
     /// Every part of the user data and what became of it.
     pub parts: Vec<PartRow>,
+    /// What the user data alone asked for; only where somebody looks for it.
+    pub user_config: Config,
     /// What is wrong with user data and templates; never quotes a value.
     pub problems: Vec<Problem>,
     kept: Vec<Kept>,
@@ -130,6 +132,9 @@ pub fn prepare_with(
         let place = image.config.place("allow_userdata").cloned();
         let message = "user data is ignored: `allow_userdata` is false";
         reader.out.problems.push(Problem::warning(place, message));
+    }
+    if settings.cloud_init_compat {
+        reader.out.user_config = Config::new(user.clone());
     }
     let mut root = Mapping::new();
     reader.below(&mut root, user, "user data");

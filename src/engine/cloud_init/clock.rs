@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use contract::calendar::Utc;
 use contract::machine::Probe;
 
 /// Seconds since the kernel began (proc_uptime(5)). Below a root where nobody tells that, Unix time:
@@ -21,4 +22,10 @@ pub(super) fn unix() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0.0, |time| time.as_secs_f64())
+}
+
+/// Now, in UTC, as RFC 2822 writes it.
+pub(super) fn letter() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Utc::at(now.map_or(0, |now| now.as_secs())).rfc2822()
 }

@@ -7,9 +7,57 @@
 
 mod clock;
 mod datasource;
+mod files;
+mod instance_data;
 mod status;
 
+use contract::config::Config;
+use contract::effect::Effect;
+use contract::instance::InstanceMetadata;
+use contract::machine::Probe;
+use contract::module::Stage;
+use contract::user_data::{UserData, VendorData};
+
+pub use files::scripts_dir;
 pub use status::{begun, disabled, published};
+
+/// Everything that is known when it is known which instance this is.
+#[derive(Debug)]
+pub struct Instance<'a> {
+    /// Who it is.
+    pub metadata: &'a InstanceMetadata,
+    /// The data source that said so: `Ec2`, `NoCloud`.
+    pub datasource: &'a str,
+    /// What the image configures.
+    pub image: &'a Config,
+    /// What all sources together configure.
+    pub config: &'a Config,
+    /// What the user data alone configures.
+    pub user_config: &'a Config,
+    /// The user data as it came.
+    pub user_data: &'a UserData,
+    /// The vendor data as it came.
+    pub vendor_data: &'a VendorData,
+}
+
+/// What shall be once it is known which instance this is.
+#[must_use]
+pub fn known(probe: &dyn Probe, instance: &Instance<'_>) -> Vec<Effect> {
+    let mut effects = files::effects(probe, instance);
+    effects.extend(instance_data::effects(probe, instance));
+    effects
+}
+
+/// What shall be when a stage has come to its end, before anybody is told of that.
+#[must_use]
+pub fn over(probe: &dyn Probe, stage: Stage, metadata: &InstanceMetadata) -> Vec<Effect> {
+    match stage {
+        Stage::Identity => files::named(probe, metadata),
+        // Those who wait for the result look at this as well.
+        Stage::Final => vec![files::finished(probe, &metadata.instance_id)],
+        Stage::Early | Stage::Config => Vec::new(),
+    }
+}
 
 /// Where cloud-init keeps what outlasts a boot.
 const STATE: &str = "/var/lib/cloud";

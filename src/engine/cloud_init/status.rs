@@ -61,12 +61,17 @@ pub fn published(probe: &dyn Probe, report: &Report) -> Vec<Effect> {
     stages.init.note(of_report(report));
     let class = report.datasource.as_deref().map(datasource::class);
     let mut effects = stages.effects(class.as_deref());
-    if find(report, Stage::Final).is_some_and(|stage| stage.finished.is_some()) {
+    if is_over(report, Stage::Final) {
         let result = json!({"v1": {"datasource": class, "errors": stages.errors()}});
         let result = Effect::file(data(RESULT).as_str(), written(&result));
         effects.extend([result, link(RESULT)]);
     }
     effects
+}
+
+/// Whether a stage has come to its end.
+fn is_over(report: &Report, stage: Stage) -> bool {
+    find(report, stage).is_some_and(|stage| stage.finished.is_some())
 }
 
 fn find(report: &Report, stage: Stage) -> Option<&StageReport> {
@@ -255,8 +260,7 @@ fn take(status: &mut StageStatus, report: &Report, own: &[Stage], now: f64) {
         return;
     }
     status.begin(now);
-    let last = own.last().and_then(|stage| find(report, *stage));
-    if last.is_some_and(|stage| stage.finished.is_some()) {
+    if own.last().is_some_and(|stage| is_over(report, *stage)) {
         status.end(now);
     } else {
         status.finished = None;
