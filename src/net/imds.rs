@@ -21,6 +21,7 @@ pub use self::error::ImdsError;
 use crate::http::{
     Client, HttpError, Limits, Method, Request, Response, StatusCode, Url, retry_after,
 };
+use crate::route::Routes;
 use crate::runtime::block_on;
 use crate::s3::sign::encode_path;
 
@@ -42,9 +43,9 @@ pub const BODY_LIMIT: usize = 64 << 10;
 /// How long a connection may take to be there.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How soon a connection that could not be made is tried again: at boot the network is about to
-/// be there, and a try that fails at once costs nothing.
-const RECONNECT: Duration = Duration::from_millis(200);
+/// How soon a connection that could not be made is tried again although no route or address has
+/// changed: the service may be about to start, or this kernel tells of no changes.
+const RECONNECT: Duration = Duration::from_secs(1);
 
 /// How often one item is asked for at most.
 const TRIES: u32 = 6;
@@ -147,6 +148,10 @@ impl Imds {
                 }
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Session) => None,
+                Err(Failure::Unreachable(why)) => {
+                    last = why;
+                    Some(RECONNECT)
+                }
                 Err(Failure::Again(why, pause)) => {
                     last = why;
                     pause
@@ -171,16 +176,20 @@ impl Imds {
             racers.spawn(async move {
                 sleep(delay).await;
                 let mut turn = 0;
+                let mut network = Network::default();
                 // Each on its own: an address without a route must not hold up the other one.
                 loop {
-                    match new_token(&client, &endpoint, patience).await {
+                    let failure = match new_token(&client, &endpoint, patience).await {
                         Ok(token) => return Ok((endpoint, token)),
-                        Err(Failure::Again(why, pause)) => {
-                            if !rest(turn, pause, deadline).await {
-                                return Err(Failure::Again(why, None));
-                            }
-                        }
-                        Err(other) => return Err(other),
+                        Err(failure) => failure,
+                    };
+                    let goes_on = match &failure {
+                        Failure::Again(_, pause) => rest(turn, *pause, deadline).await,
+                        Failure::Unreachable(_) => network.change(deadline).await,
+                        Failure::Session | Failure::Final(_) => false,
+                    };
+                    if !goes_on {
+                        return Err(failure);
                     }
                     turn += 1;
                 }
@@ -280,6 +289,10 @@ impl Session {
                 }
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Session) => None,
+                Err(Failure::Unreachable(why)) => {
+                    last = why;
+                    Some(RECONNECT)
+                }
                 Err(Failure::Again(why, pause)) => {
                     last = why;
                     pause
@@ -395,10 +408,43 @@ async fn exchange(
         Err(HttpError::TooLarge { .. }) => Err(Failure::Final(ImdsError::TooLarge {
             item: item.to_owned(),
         })),
-        Err(error @ HttpError::Connect { .. }) => {
-            Err(Failure::Again(chain(&error), Some(RECONNECT)))
-        }
+        Err(error @ HttpError::Connect { .. }) => Err(Failure::Unreachable(chain(&error))),
         Err(error) => Err(Failure::Again(chain(&error), None)),
+    }
+}
+
+/// What a try that found no connection waits for.
+#[derive(Default)]
+enum Network {
+    /// Nothing has been waited for.
+    #[default]
+    Untried,
+    /// Changes are told.
+    Watched(Routes),
+    /// This kernel tells of none.
+    Unwatched,
+}
+
+impl Network {
+    /// Waits until another try may find a connection; false if the deadline comes first.
+    async fn change(&mut self, deadline: Instant) -> bool {
+        match self {
+            Self::Untried => {
+                *self = Routes::watch().map_or(Self::Unwatched, Self::Watched);
+                // It may have changed between the try and now, which nobody will tell.
+                Instant::now() < deadline
+            }
+            Self::Watched(routes) => tokio::select! {
+                told = routes.changed() => {
+                    if told.is_err() {
+                        *self = Self::Unwatched;
+                    }
+                    Instant::now() < deadline
+                }
+                goes_on = rest(0, Some(RECONNECT), deadline) => goes_on,
+            },
+            Self::Unwatched => rest(0, Some(RECONNECT), deadline).await,
+        }
     }
 }
 

@@ -4,5 +4,6 @@ pub mod fetch;
 mod http;
 pub mod imds;
 pub mod io;
+mod route;
 mod runtime;
 pub mod s3;

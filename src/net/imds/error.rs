@@ -54,6 +54,8 @@ pub enum ImdsError {
 pub(super) enum Failure {
     /// Ask again, after this pause if one was asked for.
     Again(String, Option<Duration>),
+    /// There was no connection: ask again when the network has changed.
+    Unreachable(String),
     /// The session has ended: a new token, and again.
     Session,
     /// It is of no use.
