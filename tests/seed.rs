@@ -28,6 +28,21 @@ fn the_web_server_example_is_planned_applied_and_left_alone_afterwards() {
 }
 
 #[test]
+fn status_tells_what_the_boot_cost() {
+    let case = Case::example("examples/web-server");
+    assert_eq!(case.run(&["boot"]).code, 0);
+    let status = case.run(&["status", "--format", "json"]);
+    let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    let used = status["report"]["used"].as_array().unwrap();
+    assert_eq!(used.len(), 1, "one process did it all: {used:?}");
+    for figure in ["cpu_us", "peak_memory_kib"] {
+        assert!(used[0][figure].as_u64().unwrap() > 0, "{figure}: {used:?}");
+    }
+    let status = case.run(&["status", "--long"]);
+    assert!(status.stdout.contains("of processor time"), "{status:?}");
+}
+
+#[test]
 fn the_command_line_tells_what_is_wrong_with_it() {
     let case = Case::example("examples/web-server");
     #[rustfmt::skip]

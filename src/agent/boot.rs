@@ -72,12 +72,22 @@ pub(crate) fn run(
         if session.settings.cloud_init_compat && done.finished.is_some() {
             cloud_init::over(&session.host, *stage, &known.metadata);
         }
+        // Published when the next one begins, or at the end.
         session::note_stage(&mut report, done);
-        session::publish(session, &report);
         if session.host.ends_here() {
             break;
         }
     }
+    if let Some(used) = system::usage(&session.host) {
+        tracing::info!(
+            cpu_us = used.cpu_us,
+            children_cpu_us = used.children_cpu_us,
+            peak_memory_kib = used.peak_memory_kib,
+            "used {used}"
+        );
+        report.used.push(used);
+    }
+    session::publish(session, &report);
     notifier.status("done");
     Ok(report)
 }

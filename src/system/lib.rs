@@ -35,6 +35,7 @@ mod syslog;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod usage;
 mod written;
 
 /// Pure functions of this crate that are fed with arbitrary bytes, see `fuzz/`.
@@ -54,3 +55,4 @@ pub use dry_run::DryRun;
 pub use host::Host;
 pub use lock::{RunLock, boot_id, random32, remove_state};
 pub use power::Ending;
+pub use usage::usage;

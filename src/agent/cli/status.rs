@@ -27,7 +27,8 @@ pub(super) struct Status {
     /// Wait until the final stage is over.
     #[arg(long)]
     wait: bool,
-    /// What became of each item of `runcmd`, with the last lines of its output: for root.
+    /// What each process used, and, for root, what became of each item of `runcmd`, with the last
+    /// lines of its output.
     #[arg(long)]
     long: bool,
     /// How to print it.
@@ -76,6 +77,8 @@ impl Status {
                 if let Some(report) = &report {
                     details(report, &mut session);
                     if self.long {
+                        let used = report.used.iter();
+                        used.for_each(|used| table::line(&format!("used: {used}")));
                         items(&mut session).iter().for_each(show_item);
                     }
                 }
