@@ -78,7 +78,7 @@ pub(crate) fn run(
             break;
         }
     }
-    if let Some(used) = system::usage(&session.host) {
+    if let Some(used) = system::usage() {
         tracing::info!(
             cpu_us = used.cpu_us,
             children_cpu_us = used.children_cpu_us,
