@@ -1,45 +1,101 @@
 #!/usr/bin/env bash
 # Installs firstlight into an image: the running machine, or a tree that becomes one.
 #
-# Usage: packaging/install.sh [--root DIR] [--binary FILE] [--gate-basic-target]
+# Usage: packaging/install.sh [--root DIR] [--binary FILE] [--compat] [--gate-basic-target]
 #
 #   --root DIR             install below DIR instead of into the running machine
 #   --binary FILE          the built program; else target/release/firstlight
+#   --compat               also what takes cloud-init's place: its commands, units and state
 #   --gate-basic-target    hold back ordinary services until this machine is itself, as cloud-init
 #                          does on Debian and Ubuntu; only where the network is systemd-networkd's
 #                          or ifupdown's
+#   --package NAME         lay out the files of this package alone and enable nothing:
+#                          packaging/build makes packages of them
 #
 # It enables the units and starts nothing: an image is not an instance.
 set -euo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 
-root=/ binary=target/release/firstlight gate=no
-while (($#)); do
-    case $1 in
-    --root) root=${2:?--root needs a directory} && shift 2 ;;
-    --binary) binary=${2:?--binary needs a file} && shift 2 ;;
-    --gate-basic-target) gate=yes && shift ;;
-    *)
-        echo "usage: packaging/install.sh [--root DIR] [--binary FILE] [--gate-basic-target]" >&2
-        exit 64
-        ;;
-    esac
-done
-[[ -x $binary ]] || { echo "install: there is no $binary: cargo build --release makes it" >&2; exit 1; }
-[[ -d $root ]] || { echo "install: there is no directory $root" >&2; exit 1; }
+usage="usage: packaging/install.sh [--root DIR] [--binary FILE] [--compat] [--gate-basic-target] [--package NAME]"
+compat=packaging/cloud-init-compat
 
-root=${root%/}
-units=$root/usr/lib/systemd/system
-install -D -m 755 "$binary" "$root/usr/bin/firstlight"
-install -D -m 644 -t "$units" systemd/*.service
-install -D -m 644 -t "$units/sshd-keygen@.service.d" systemd/sshd-keygen@.service.d/*.conf
-install -D -m 644 -t "$root/usr/lib/systemd/system-preset" systemd/firstlight.preset
-install -D -m 644 -t "$root/usr/lib/tmpfiles.d" systemd/tmpfiles.d/firstlight.conf
-if [[ $gate == yes ]]; then
-    install -D -m 644 -t "$units/firstlight.service.d" systemd/debian/firstlight.service.d/*.conf
-fi
-# What the image's builder wrote stays.
-[[ -e $root/etc/firstlight/config.yaml ]] \
-    || install -D -m 644 packaging/config.yaml "$root/etc/firstlight/config.yaml"
-install -d -m 755 "$root/etc/firstlight/config.d"
-systemctl --quiet --root="$root/" preset firstlight.service firstlight-final.service
+main() {
+    root=/ binary=target/release/firstlight
+    local package='' parts=(firstlight) gate=no
+    while (($#)); do
+        case $1 in
+        --root) root=${2:?--root needs a directory} && shift 2 ;;
+        --binary) binary=${2:?--binary needs a file} && shift 2 ;;
+        --compat) parts+=(firstlight-cloud-init-compat) && shift ;;
+        --gate-basic-target) gate=yes && shift ;;
+        --package) package=${2:?--package needs a name} && shift 2 ;;
+        *) echo "$usage" >&2 && exit 64 ;;
+        esac
+    done
+    [[ -d $root ]] || { echo "install: there is no directory $root" >&2; exit 1; }
+    root=${root%/}
+    units=$root/usr/lib/systemd/system
+    presets=$root/usr/lib/systemd/system-preset
+    [[ -z $package ]] || parts=("$package")
+
+    local part
+    for part in "${parts[@]}"; do
+        case $part in
+        firstlight) lay_firstlight ;;
+        firstlight-cloud-init-compat) lay_compat ;;
+        *) echo "install: there is no package $part" >&2 && exit 64 ;;
+        esac
+    done
+    if [[ $gate == yes ]]; then
+        install -D -m 644 -t "$units/firstlight.service.d" systemd/debian/firstlight.service.d/*.conf
+    fi
+    [[ -n $package ]] || enable "${parts[@]}"
+}
+
+lay_firstlight() {
+    [[ -x $binary ]] || { echo "install: there is no $binary: cargo build --release makes it" >&2; exit 1; }
+    install -D -m 755 "$binary" "$root/usr/bin/firstlight"
+    install -D -m 644 -t "$units" systemd/*.service
+    install -D -m 644 -t "$units/sshd-keygen@.service.d" systemd/sshd-keygen@.service.d/*.conf
+    install -D -m 644 -t "$presets" systemd/80-firstlight.preset
+    install -D -m 644 -t "$root/usr/lib/tmpfiles.d" systemd/tmpfiles.d/firstlight.conf
+    configuration packaging/config.yaml config.yaml
+    install -d -m 755 "$root/etc/firstlight/config.d"
+}
+
+lay_compat() {
+    local unit name
+    install -d -m 755 "$root/usr/bin"
+    for name in cloud-init cloud-id cloud-init-per; do
+        ln -sfn firstlight "$root/usr/bin/$name"
+    done
+    # The units, and drop-ins in directories of theirs.
+    if [[ -d $compat/systemd ]]; then
+        while read -r unit; do
+            install -D -m 644 "$compat/systemd/$unit" "$units/$unit"
+        done < <(cd "$compat/systemd" && find . -type f -printf '%P\n')
+    fi
+    # Which of them are enabled says their own [Install] section.
+    install -d -m 755 "$presets"
+    {
+        echo "# As in 80-firstlight.preset."
+        [[ ! -d $compat/systemd ]] || grep -rlx --include='*.*' '\[Install\]' "$compat/systemd" \
+            | sort | sed 's#.*/#enable #'
+    } >"$presets/80-firstlight-cloud-init-compat.preset"
+    configuration $compat/config.yaml config.d/10-cloud-init-compat.yaml
+}
+
+# configuration FILE NAME: what the image's builder wrote stays.
+configuration() {
+    [[ -e $root/etc/firstlight/$2 ]] || install -D -m 644 "$1" "$root/etc/firstlight/$2"
+}
+
+enable() {
+    local part
+    for part in "$@"; do
+        sed -n 's/^enable //p' "$presets/80-$part.preset" \
+            | xargs --no-run-if-empty systemctl --quiet --root="$root/" preset
+    done
+}
+
+main "$@"
