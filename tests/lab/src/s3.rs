@@ -3,7 +3,7 @@
 //! Source: <https://github.com/seaweedfs/seaweedfs/wiki/Amazon-S3-API>.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,19 +51,22 @@ impl S3 {
     /// `CI=true` that fails the test.
     #[must_use]
     pub fn start(access_key: &str, secret_key: &str) -> Option<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), access_key, secret_key)
+    }
+
+    /// The same at another address of this machine, for whoever cannot reach its loopback.
+    #[must_use]
+    pub fn start_at(ip: IpAddr, access_key: &str, secret_key: &str) -> Option<Self> {
         let program = program(PROGRAM)?;
-        for _ in 1..ATTEMPTS {
-            if let Some(server) = Self::try_start(&program, access_key, secret_key) {
-                return Some(server);
-            }
-        }
-        Self::try_start(&program, access_key, secret_key).or_else(|| panic!("no port is free"))
+        let mut attempts =
+            (0..ATTEMPTS).filter_map(|_| Self::try_start(&program, ip, access_key, secret_key));
+        attempts.next().or_else(|| panic!("no port is free"))
     }
 
     /// `http://127.0.0.1:PORT`; buckets are the first part of the path.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports.s3)
+        format!("http://{}", self.ports.at(self.ports.s3))
     }
 
     /// The access key id that it was started with.
@@ -101,7 +104,8 @@ impl S3 {
     pub fn role_credentials(&self) -> Value {
         let body = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=i-lab\
                     &RoleArn=arn:aws:iam::role/lab";
-        let host = format!("127.0.0.1:{}", self.ports.s3);
+        let server = self.ports.at(self.ports.s3);
+        let host = server.to_string();
         let form = (
             "content-type",
             "application/x-www-form-urlencoded".to_owned(),
@@ -122,7 +126,7 @@ impl S3 {
         };
         let added = sign(&request, &keys, "us-east-1", SystemTime::now());
         headers.extend(added);
-        let answer = exchange(self.ports.s3, "POST", "/", &headers, body.as_bytes()).unwrap();
+        let answer = exchange(server, "POST", "/", &headers, body.as_bytes()).unwrap();
         let element = |name: &str| {
             let (_, rest) = answer.split_once(&format!("<{name}>")).unwrap_or_else(|| {
                 panic!("AssumeRole gave no {name}:\n{answer}");
@@ -141,7 +145,7 @@ impl S3 {
     }
 
     /// `None` when a port was taken.
-    fn try_start(program: &Path, access_key: &str, secret_key: &str) -> Option<Self> {
+    fn try_start(program: &Path, ip: IpAddr, access_key: &str, secret_key: &str) -> Option<Self> {
         let dir = fresh_directory();
         let identities = json!({"identities": [{
             "name": "lab",
@@ -151,7 +155,7 @@ impl S3 {
         fs::write(dir.join("identities.json"), identities.to_string()).unwrap();
         fs::write(dir.join("roles.json"), roles().to_string()).unwrap();
         let log = fs::File::create(dir.join("log")).unwrap();
-        let ports = Ports::free();
+        let ports = Ports::free(ip);
         let keeper = Command::new("/bin/sh")
             .args(["-c", KEEPER, "sh"])
             .arg(program)
@@ -188,8 +192,8 @@ impl S3 {
 
     /// Whether it stores what comes and answers for S3: it does the one before the other.
     fn answers(&self) -> bool {
-        let stores = status(self.ports.filer, "PUT", "/lab-ready", b"x");
-        let speaks = || status(self.ports.s3, "GET", "/healthz", b"");
+        let stores = status(self.ports.at(self.ports.filer), "PUT", "/lab-ready", b"x");
+        let speaks = || status(self.ports.at(self.ports.s3), "GET", "/healthz", b"");
         matches!(stores, Ok(201)) && matches!(speaks(), Ok(200))
     }
 
@@ -197,7 +201,7 @@ impl S3 {
     /// there needs a signature.
     fn filer(&self, method: &str, bucket: &str, key: &str, body: &[u8]) -> io::Result<u16> {
         let path = format!("/buckets/{bucket}/{}", encode(key));
-        status(self.ports.filer, method, &path, body)
+        status(self.ports.at(self.ports.filer), method, &path, body)
     }
 }
 
@@ -210,21 +214,36 @@ impl Drop for S3 {
 
 /// The server is four services in one process, each with a port for HTTP and one for gRPC.
 struct Ports {
+    ip: IpAddr,
     s3: u16,
     filer: u16,
     others: [u16; 6],
 }
 
 impl Ports {
-    fn free() -> Self {
+    fn free(ip: IpAddr) -> Self {
         // All are held until each has its own.
-        let held: [_; 8] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let held: [_; 8] = std::array::from_fn(|_| TcpListener::bind((ip, 0)).unwrap());
         let [s3, filer, others @ ..] = held.map(|port| port.local_addr().unwrap().port());
-        Self { s3, filer, others }
+        Self {
+            ip,
+            s3,
+            filer,
+            others,
+        }
+    }
+
+    fn at(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.ip, port)
     }
 
     fn arguments(&self, dir: &Path) -> Vec<String> {
-        let Self { s3, filer, others } = self;
+        let Self {
+            ip,
+            s3,
+            filer,
+            others,
+        } = self;
         let [
             s3_grpc,
             filer_grpc,
@@ -236,8 +255,8 @@ impl Ports {
         [
             "server".to_owned(),
             format!("-dir={}", dir.display()),
-            "-ip=127.0.0.1".to_owned(),
-            "-ip.bind=127.0.0.1".to_owned(),
+            format!("-ip={ip}"),
+            format!("-ip.bind={ip}"),
             format!("-master.port={master}"),
             format!("-master.port.grpc={master_grpc}"),
             "-master.volumeSizeLimitMB=64".to_owned(),
@@ -310,16 +329,16 @@ fn fresh_directory() -> PathBuf {
 
 /// One request on a connection of its own; all of the answer.
 fn exchange(
-    port: u16,
+    server: SocketAddr,
     method: &str,
     path: &str,
     headers: &[(&str, String)],
     body: &[u8],
 ) -> io::Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    let mut stream = TcpStream::connect(server)?;
     stream.set_read_timeout(Some(START_LIMIT))?;
     let mut head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\
          Content-Length: {}\r\n",
         body.len()
     );
@@ -335,9 +354,9 @@ fn exchange(
 }
 
 /// One request without a signature; the status of its answer.
-fn status(port: u16, method: &str, path: &str, body: &[u8]) -> io::Result<u16> {
+fn status(server: SocketAddr, method: &str, path: &str, body: &[u8]) -> io::Result<u16> {
     let kind = ("Content-Type", "application/octet-stream".to_owned());
-    let answer = exchange(port, method, path, &[kind], body)?;
+    let answer = exchange(server, method, path, &[kind], body)?;
     let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
     status.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "this is no HTTP"))
 }

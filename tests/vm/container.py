@@ -1,0 +1,111 @@
+"""The first floor: a booted container. systemd-nspawn, its own systemd, its own network."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import threading
+from collections.abc import Sequence
+
+from .host import Argument, ControlGroup, Failure, Said, ask, wait_for
+from .image import IN_EC2, Image, Root, bake
+from .network import Subnet
+
+BOOT_LIMIT = 150
+# A program that says what systemd thinks of the boot ends the wait.
+BOOTED = ("running", "degraded", "maintenance")
+
+
+class Container:
+    """A container on a disk of its own; `folder` keeps what belongs to it."""
+
+    floor = "container"
+    interface = "eth0"
+
+    def __init__(self, name: str, image: Image, subnet: Subnet, folder: pathlib.Path) -> None:
+        self.name = name
+        self.subnet = subnet
+        self.folder = folder
+        self.log = folder / "console.log"
+        self._root = Root(folder, image.packages)
+        self.root = self._root.path
+        self._cgroup = ControlGroup(name)
+        self._process: subprocess.Popen[bytes] | None = None
+        bake(image, self.root, IN_EC2)
+        subnet.plug_container()
+
+    def start(self) -> None:
+        """Switches it on."""
+        argv = [
+            "systemd-nspawn", "--quiet", "--boot", f"--directory={self.root}", f"--machine={self.name}",
+            "--console=interactive", "--register=no", "--keep-unit", "--capability=CAP_NET_ADMIN", "--resolv-conf=off",
+            "--timezone=off", f"--network-namespace-path=/run/netns/{self.subnet.machine.name}",
+        ]  # fmt: skip
+        # Only a terminal makes a console.
+        ours, its = os.openpty()
+        self._process = subprocess.Popen(self._cgroup.enter(argv), stdin=its, stdout=its, stderr=its)
+        os.close(its)
+        threading.Thread(target=self._copy_console, args=(ours,), daemon=True).start()
+
+    def wait_booted(self, limit: float = BOOT_LIMIT) -> None:
+        """Waits until no job of the boot is left, as systemd sees it."""
+
+        def booted() -> bool:
+            if self._process is None or self._process.poll() is not None:
+                raise Failure(f"the container has ended; its console said:\n{self.console()[-3000:]}")
+            return self.run(["systemctl", "is-system-running"]).out.strip() in BOOTED
+
+        try:
+            wait_for("the end of the boot", booted, limit)
+        except Failure as failure:
+            jobs = self.run(["systemctl", "list-jobs"]).text
+            raise Failure(f"{failure}\n{jobs}\n{self.console()[-2000:]}") from None
+
+    def run(self, argv: Sequence[Argument], timeout: float = 90) -> Said:
+        """Runs a command in it as root, whether anybody can log in or not."""
+        leader = self._cgroup.leader()
+        if leader is None:
+            return Said(255, "", "the container is not running")
+        inside = ["--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
+        return ask(["nsenter", "--target", str(leader), *inside, *argv], timeout=timeout)
+
+    def console(self) -> str:
+        """All that it has shown on its console."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def power_off(self) -> None:
+        """Asks it to end, and waits until it has."""
+        self.run(["systemctl", "poweroff"])
+        self.wait_ended()
+
+    def wait_ended(self, limit: float = 60) -> None:
+        """Waits until it has switched itself off."""
+        assert self._process
+        try:
+            self._process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"it did not switch off within {limit:.0f} s\n{self.console()[-2000:]}") from None
+        self._process = None
+
+    def last_journal(self, *words: str) -> str:
+        """The journal of its last boot, read from its disk while it is switched off."""
+        argv = ["journalctl", f"--directory={self.root}/var/log/journal", "--boot=-0", "--quiet", "--no-pager"]
+        return ask([*argv, *words]).out
+
+    def _copy_console(self, terminal: int) -> None:
+        with self.log.open("ab", buffering=0) as log, os.fdopen(terminal, "rb", buffering=0) as shown:
+            try:
+                while text := shown.read(4096):
+                    log.write(text)
+            except OSError:
+                # EIO: nobody has the other end open any more (pty(7)).
+                pass
+
+    def remove(self) -> None:
+        """Ends it as it is, and forgets its disk."""
+        if self._process:
+            self._cgroup.kill()
+            self._process.wait()
+        self._cgroup.remove()
+        self._root.remove()

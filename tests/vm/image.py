@@ -1,0 +1,126 @@
+"""Images: what a builder bakes. A Debian tree, our package in it, and what the image says."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .host import REPOSITORY, ask, do
+
+# Every image of the tests has this account, as Debian's own cloud images have theirs.
+ACCOUNT = """\
+system_info: {default_user: {name: debian, shell: /bin/bash, sudo: ["ALL=(ALL) NOPASSWD:ALL"]}}
+"""
+# A container has no EC2 firmware to show, so its image says where it runs.
+IN_EC2 = "datasource_list: [Ec2, None]\ndatasource: {Ec2: {strict_id: false}}\n"
+IN_SEED = "datasource_list: [NoCloud, None]\n"
+
+NETWORKD = "[Match]\nName=e*\n[Network]\nDHCP=yes\n"
+INTERFACES = "auto lo\niface lo inet loopback\nallow-hotplug {0}\nauto {0}\niface {0} inet dhcp\n"
+# Who may set up the network, and the units that do it.
+NETWORKS = {
+    "networkd": ["systemd-networkd.service"],
+    "ifupdown": ["networking.service"],
+    "NetworkManager": ["NetworkManager.service", "NetworkManager-dispatcher.service"],
+}
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an image says; the rest is the same for all of them."""
+
+    # Its /etc/firstlight/config.d/50-image.yaml.
+    config: str = ""
+    # Other files, by their path in the image; what begins with `#!` can be run.
+    files: dict[str, str] = field(default_factory=dict)
+    network: str = "networkd"
+    # ssh.service, or ssh.socket, which starts it when somebody comes.
+    ssh: str = "ssh.service"
+    # Where the machine's facts come from: `IN_EC2`, `IN_SEED`, or "" to find out.
+    source: str | None = None
+    # Holds back ordinary services too: the drop-in for Debian.
+    gate_basic: bool = True
+    # Units that the builder enables beside ours.
+    enable: tuple[str, ...] = ()
+    # Packages of Debian's beside the usual ones.
+    packages: tuple[str, ...] = ()
+    # Packages of ours; none for an image without firstlight.
+    ours: tuple[str, ...] = ("firstlight",)
+    # What the builder does to the finished tree.
+    finish: Callable[[pathlib.Path], None] | None = None
+
+
+def tree(packages: tuple[str, ...] = ()) -> pathlib.Path:
+    """The tree below all images, built where it is not yet."""
+    return pathlib.Path(do(REPOSITORY / "tests/vm/tree", *packages))
+
+
+class Root:
+    """A writable root directory for an image: an overlay on the tree, or a copy of it."""
+
+    def __init__(self, folder: pathlib.Path, packages: tuple[str, ...] = ()) -> None:
+        self.path = folder / "root"
+        self._layers = [folder / "upper", folder / "layer-work"]
+        for directory in (self.path, *self._layers):
+            directory.mkdir(parents=True)
+            directory.chmod(0o755)
+        lower = tree(packages)
+        upper, work = self._layers
+        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+        self._mounted = ask(["mount", "-t", "overlay", "overlay", "-o", options, self.path]).code == 0
+        if not self._mounted:
+            do("cp", "-a", "--reflink=auto", f"{lower}/.", self.path)
+
+    def remove(self) -> None:
+        if self._mounted:
+            do("umount", "--lazy", self.path)
+        for directory in (self.path, *self._layers):
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def bake(image: Image, root: pathlib.Path, source: str) -> None:
+    """Makes `root` this image. `source` is what it says of its data source unless it knows better."""
+    if image.ours:
+        _install(image, root)
+    config = root / "etc/firstlight/config.d"
+    config.mkdir(parents=True, exist_ok=True)
+    write(config / "40-test.yaml", ACCOUNT + (source if image.source is None else image.source))
+    if image.config:
+        write(config / "50-image.yaml", image.config)
+    write(root / "etc/systemd/network/10-dhcp.network", NETWORKD)
+    write(root / "etc/network/interfaces", INTERFACES.format("eth0") if image.network == "ifupdown" else "")
+    others = [unit for name, units in NETWORKS.items() if name != image.network for unit in units]
+    _systemctl(root, "disable", *others)
+    _systemctl(root, "enable", *NETWORKS[image.network])
+    _systemctl(root, "disable", "ssh.service", "ssh.socket")
+    _systemctl(root, "enable", image.ssh)
+    for path, text in image.files.items():
+        write(root / path.lstrip("/"), text)
+    if image.enable:
+        _systemctl(root, "enable", *image.enable)
+    if image.finish:
+        image.finish(root)
+
+
+def write(file: pathlib.Path, text: str) -> None:
+    """Writes a file, and the directories that it needs."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o755 if text.startswith("#!") else 0o644)
+
+
+def binary() -> pathlib.Path:
+    """The firstlight under test."""
+    return pathlib.Path(os.environ.get("FIRSTLIGHT_BIN", REPOSITORY / "target/debug/firstlight")).resolve()
+
+
+def _install(image: Image, root: pathlib.Path) -> None:
+    gate = ["--gate-basic-target"] if image.gate_basic else []
+    do(REPOSITORY / "packaging/install.sh", "--root", root, "--binary", binary(), *gate)
+
+
+def _systemctl(root: pathlib.Path, *words: str) -> None:
+    do("systemctl", "--quiet", f"--root={root}", *words)

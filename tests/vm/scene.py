@@ -1,0 +1,124 @@
+"""What a case is, and the scene in which it is played: a machine, and the services around it."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .host import Argument, Failure, Said, ask
+from .image import IN_SEED, Image
+from .lab import Launch, Services, Store, write_seed
+from .network import Subnet
+
+
+class Machine(Protocol):
+    """What both floors can do: `container.Container`, `machine.Virtual`."""
+
+    floor: str
+    interface: str
+    subnet: Subnet
+
+    def start(self) -> None: ...
+    def wait_booted(self, limit: float = ...) -> None: ...
+    def run(self, argv: Sequence[Argument], timeout: float = ...) -> Said: ...
+    def console(self) -> str: ...
+    def power_off(self) -> None: ...
+    def wait_ended(self, limit: float = ...) -> None: ...
+    def last_journal(self, *words: str) -> str: ...
+    def remove(self) -> None: ...
+
+
+@dataclass
+class Scene:
+    """One machine of a case, as its rules see it."""
+
+    machine: Machine
+    services: Services
+    key: pathlib.Path
+    launch: Launch
+    # Text that one rule finds and a later one compares, by a name of theirs.
+    memory: dict[str, str] = field(default_factory=dict)
+    figures: list[str] = field(default_factory=list)
+
+    def run(self, *argv: Argument, timeout: float = 90) -> Said:
+        """A command as root in the machine."""
+        return self.machine.run(argv, timeout)
+
+    def out(self, *argv: Argument) -> str:
+        """What a command as root in the machine prints; it has to succeed."""
+        said = self.run(*argv)
+        if said.code:
+            raise Failure(f"{' '.join(map(str, argv))} ended with {said.code}: {said.text}")
+        return said.out.strip()
+
+    def log_in(self, *argv: Argument, user: str = "debian", address: str | None = None) -> Said:
+        """A command over the network, with the launch key."""
+        options = {
+            "BatchMode": "yes",
+            "IdentitiesOnly": "yes",
+            "StrictHostKeyChecking": "no",
+            "UserKnownHostsFile": "/dev/null",
+            "ConnectTimeout": "20",
+            "LogLevel": "ERROR",
+        }
+        words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        target = f"{user}@{address or self.machine.subnet.address}"
+        ssh: list[Argument] = ["ssh", "-i", self.key, *words, target, *argv]
+        return ask(self.machine.subnet.router.within(ssh), timeout=90)
+
+    def unit_time(self, unit: str, event: str) -> int:
+        """When a unit last went through `event`, in microseconds since the start; 0 for never."""
+        return int(self.out("systemctl", "show", f"--property={event}TimestampMonotonic", "--value", unit))
+
+    def journal(self, *words: str) -> list[str]:
+        """The lines of this boot that fit. journalctl ends with 1 when there are none."""
+        return self.run("journalctl", "--quiet", "--boot", "--no-pager", *words).out.splitlines()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold. `holds` raises Failure with what it found instead."""
+
+    text: str
+    holds: Callable[[Scene], None]
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One boot of the machine: how the cloud sees it, and what must hold when it is up."""
+
+    launch: Launch
+    holds: Sequence[Rule]
+    # What happens to the machine while it is up and before anything is looked at.
+    then: Callable[[Scene], None] | None = None
+    # How it has to be when it is off again.
+    after: Sequence[Rule] = ()
+    # Seconds after which the boot has failed.
+    limit: float = 150
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something that a user of an image counts on."""
+
+    name: str
+    says: str
+    boots: Sequence[Boot]
+    image: Image = Image()
+    # Objects of the lab's S3 store, `BUCKET/KEY`; in an image's configuration ENDPOINT is the store.
+    objects: dict[str, str] = field(default_factory=dict)
+    floors: Sequence[str] = ("container",)
+    # How many instances one launch makes, each of them with its index.
+    instances: int = 1
+    # Whether the network has IPv4.
+    ipv4: bool = True
+
+
+def set_launch(scene: Scene, image: Image, store: Store | None) -> None:
+    """Makes the cloud, or the seed in the image, speak of the scene's launch."""
+    if image.source == IN_SEED:
+        write_seed(scene.machine.root, scene.launch, scene.key)  # type: ignore[attr-defined]
+    else:
+        scene.services.become(scene.launch, store)

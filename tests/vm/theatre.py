@@ -1,0 +1,168 @@
+"""Plays cases: sets the scene, boots, asks whether the rules hold, and cleans up."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from .container import Container
+from .host import LOGS, TARGET, Failure
+from .lab import Services, Store, make_key
+from .network import Cloud, Subnet
+from .scene import Boot, Case, Machine, Rule, Scene, set_launch
+
+
+class Theatre:
+    """What all cases of a run share: the cloud, its store, a launch key, a folder."""
+
+    def __init__(self) -> None:
+        TARGET.mkdir(parents=True, exist_ok=True)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=TARGET))
+        self.folder.chmod(0o755)
+        self.name = "fl" + self.folder.name.removeprefix("run-").replace("_", "x")
+        self.cloud = Cloud(self.name)
+        self.key = make_key(self.folder / "key")
+        self._store: Store | None = None
+        self._numbers = iter(range(1, 255))
+        self._lock = threading.Lock()
+
+    def store(self) -> Store:
+        """The S3 store, started when the first case wants it."""
+        with self._lock:
+            self._store = self._store or Store(self.cloud)
+            return self._store
+
+    def scene(self, case: Case, index: int = 0) -> Scene:
+        """A machine, off, with the case's image on its disk."""
+        with self._lock:
+            number = next(self._numbers)
+        folder = self.folder / f"{case.name}-{index}"
+        folder.mkdir()
+        subnet = Subnet(self.name, number, self.cloud)
+        services = Services(subnet, folder, self.key)
+        services.give_addresses(case.ipv4)
+        image = case.image
+        if case.objects:
+            image = replace(image, config=image.config.replace("ENDPOINT", self.store().endpoint))
+        machine: Machine = Container(f"{self.name}-{number}", image, subnet, folder)
+        return Scene(machine, services, self.key, case.boots[0].launch)
+
+    def fill_store(self, case: Case) -> None:
+        for name, text in case.objects.items():
+            bucket, key = name.split("/", 1)
+            file = self.folder / "object"
+            file.write_text(text)
+            self.store().put(bucket, key, file)
+
+    def end(self) -> None:
+        if self._store:
+            self._store.end()
+        self.cloud.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Report:
+    """What came of a case, as lines to print."""
+
+    def __init__(self, case: Case) -> None:
+        self.lines = [f"case {case.name}: {case.says}"]
+        self.failures = 0
+        self._begin = time.monotonic()
+
+    def say(self, line: str) -> None:
+        self.lines.append(f"  {line}")
+
+    def failed(self, rule: str, found: object) -> None:
+        self.failures += 1
+        self.say(f"FAILED: {rule}")
+        self.lines += [f"    {line}" for line in str(found).splitlines()]
+
+    def check(self, rule: Rule, scene: Scene) -> None:
+        try:
+            rule.holds(scene)
+        except Failure as failure:
+            self.failed(rule.text, failure)
+        else:
+            self.say(f"ok: {rule.text}")
+        for figure in scene.figures:
+            self.say(f"figure: {scene.machine.floor}: {figure}")
+        scene.figures.clear()
+
+    def text(self) -> str:
+        return "\n".join([*self.lines, f"  {time.monotonic() - self._begin:.0f} s"])
+
+
+def play(theatre: Theatre, case: Case) -> Report:
+    """Plays one case from its beginning to its end."""
+    report = Report(case)
+    scenes: list[Scene] = []
+    try:
+        theatre.fill_store(case)
+        for index in range(case.instances):
+            scenes.append(theatre.scene(case, index))
+        for number, boot in enumerate(case.boots, 1):
+            report.say(f"boot {number}: {boot.launch.name}")
+            _boot(theatre, case, boot, scenes, report)
+    except Failure as failure:
+        report.failed("the case could be played to its end", failure)
+    finally:
+        for scene in scenes:
+            if report.failures:
+                keep_evidence(scene, case)
+            scene.services.end()
+            scene.machine.remove()
+            scene.machine.subnet.remove()
+    return report
+
+
+def _boot(theatre: Theatre, case: Case, boot: Boot, scenes: Sequence[Scene], report: Report) -> None:
+    for index, scene in enumerate(scenes):
+        scene.launch = boot.launch if case.instances == 1 else _member(boot, index)
+        set_launch(scene, case.image, theatre.store() if scene.launch.role else None)
+        scene.machine.start()
+    for scene in scenes:
+        scene.machine.wait_booted(boot.limit)
+        if boot.then:
+            boot.then(scene)
+        for rule in boot.holds:
+            report.check(rule, scene)
+    for scene in scenes:
+        scene.machine.power_off()
+        for rule in boot.after:
+            report.check(rule, scene)
+
+
+def _member(boot: Boot, index: int):
+    """The launch of one instance of several."""
+    identifier = f"{boot.launch.instance_id[:-1]}{index:x}"
+    return boot.launch.but(index=index, instance_id=identifier, name=f"{boot.launch.name}{index}")
+
+
+def keep_evidence(scene: Scene, case: Case) -> None:
+    """Copies what tells why a case failed to where the logs of the tests are."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    name = f"vm-{case.name}-{scene.machine.subnet.number}"
+    for log in scene.services.folder.glob("*.log"):
+        shutil.copy(log, LOGS / f"{name}-{log.name}")
+    (LOGS / f"{name}-journal.log").write_text(scene.machine.last_journal("-o", "short-monotonic"))
+
+
+def play_all(cases: Sequence[Case], at_once: int, tell: Callable[[str], None]) -> int:
+    """Plays them, so many at once; how many failed."""
+    theatre = Theatre()
+    failed = 0
+    try:
+        with ThreadPoolExecutor(at_once) as pool:
+            for report in pool.map(lambda case: play(theatre, case), cases):
+                tell(report.text())
+                failed += report.failures > 0
+    finally:
+        theatre.end()
+    tell(f"{len(cases) - failed} passed, {failed} failed")
+    return failed
