@@ -27,24 +27,29 @@ const PUBLIC_KEYS: &str = "meta-data/public-keys/";
 const DOCUMENT: &str = "dynamic/instance-identity/document";
 const USER_DATA: &str = "user-data";
 
-/// What the boot needs and what people most often ask for.
-const ITEMS: [&str; 16] = [
-    INSTANCE_ID,
+/// What the boot needs and what people most often ask for, as far as nothing else says it.
+const ITEMS: [&str; 10] = [
     LOCAL_HOSTNAME,
     LAUNCH_INDEX,
-    LOCAL_IPV4,
-    ZONE,
-    REGION,
     RESERVATION_ID,
     DOMAIN,
     PARTITION,
     PUBLIC_KEYS,
     DOCUMENT,
     USER_DATA,
-    "meta-data/ami-id",
     "meta-data/hostname",
-    "meta-data/instance-type",
     "meta-data/mac",
+];
+
+/// What the identity document says too, with its name there: of these only what it leaves out is
+/// asked for, together with the launch keys. Clouds that speak as EC2 may have no document.
+const IN_DOCUMENT: [(&str, &str); 6] = [
+    (INSTANCE_ID, "instanceId"),
+    (LOCAL_IPV4, "privateIp"),
+    (ZONE, "availabilityZone"),
+    (REGION, "region"),
+    ("meta-data/ami-id", "imageId"),
+    ("meta-data/instance-type", "instanceType"),
 ];
 
 /// How many launch keys are asked for at most; a launch has one, an import a few.
@@ -54,7 +59,8 @@ const MOST_KEYS: usize = 16;
 const ITEM_LIMIT: usize = 64 << 10;
 
 pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
-    let mut answers = Answers::ask(service, &ITEMS.map(str::to_owned));
+    let mut answers = Answers::default();
+    answers.ask(service, &ITEMS.map(str::to_owned));
     let mut errors = Vec::new();
     let user_data = match answers.take(USER_DATA) {
         Ok(bytes) => bytes.map(UserData::new).unwrap_or_default(),
@@ -66,59 +72,50 @@ pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
         Err(error) => return Err(error),
     };
     let document = answers.document();
-    let said = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
+    let listed = answers.text(PUBLIC_KEYS).unwrap_or_default();
+    answers.texts.remove(PUBLIC_KEYS);
+    let key_items = listed.lines().filter_map(key_item).take(MOST_KEYS);
+    let key_items: Vec<String> = key_items.collect();
+    let unsaid = answers.take_from(&document);
+    answers.ask(service, &[key_items.as_slice(), &unsaid].concat());
 
-    let instance_id = match said("instanceId") {
-        Some(id) => id,
-        None => answers.need(INSTANCE_ID)?,
-    };
-    let id: InstanceId = instance_id.parse().map_err(|source| SourceError::Name {
-        item: INSTANCE_ID.into(),
-        source,
-    })?;
+    let id: InstanceId =
+        (answers.need(INSTANCE_ID)?.parse()).map_err(|source| SourceError::Name {
+            item: INSTANCE_ID.into(),
+            source,
+        })?;
     let mut metadata = InstanceMetadata::new(id, "ec2");
-    metadata.region = said("region").or_else(|| answers.text(REGION));
-    metadata.availability_zone = answers.text(ZONE).or_else(|| said("availabilityZone"));
+    metadata.availability_zone = answers.text(ZONE);
     let zone = metadata.availability_zone.as_deref();
-    metadata.region = metadata.region.or_else(|| fields::region_of(zone?));
+    metadata.region = answers.text(REGION).or_else(|| fields::region_of(zone?));
     metadata.partition = answers.text(PARTITION);
     metadata.service_domain = answers.text(DOMAIN);
     metadata.reservation_id = answers.text(RESERVATION_ID);
     metadata.local_hostname = answers.parsed(LOCAL_HOSTNAME, fields::hostname);
     metadata.launch_index = answers.parsed(LAUNCH_INDEX, str::parse::<LaunchIndex>);
     metadata.addresses = answers.parsed(LOCAL_IPV4, str::parse).into_iter().collect();
-
-    let listed = answers.text(PUBLIC_KEYS).unwrap_or_default();
-    let items: Vec<String> = listed
-        .lines()
-        .filter_map(key_item)
-        .take(MOST_KEYS)
-        .collect();
-    let mut keys = Answers::ask(service, &items);
-    for item in &items {
-        if let Some(text) = keys.text(item) {
+    for item in &key_items {
+        if let Some(text) = answers.text(item) {
             let lines = &mut metadata.public_keys;
             fields::public_keys(&text, item, lines, &mut answers.warnings);
         }
     }
     // The others are for whoever asks with `query`.
-    for item in ITEMS {
+    for item in ITEMS
+        .iter()
+        .copied()
+        .chain(unsaid.iter().map(String::as_str))
+    {
         answers.text(item);
     }
-    // Without them nobody may be able to log in, so it is not a mere warning.
-    let refused = answers
-        .refused
-        .iter()
-        .filter(|(item, _)| item == PUBLIC_KEYS);
-    errors.extend(refused.chain(&keys.refused).map(|(_, why)| {
-        format!("the launch keys could not be read, so they open nothing: {why} (when the service answers again: `firstlight boot --stage identity`, then `firstlight run ssh --force`)")
-    }));
-    answers.refused.retain(|(item, _)| item != PUBLIC_KEYS);
-    let refused = answers.refused.into_iter().map(|(_, why)| why);
-    answers.warnings.extend(refused);
-    answers.warnings.append(&mut keys.warnings);
-    answers.texts.remove(PUBLIC_KEYS);
-    answers.texts.extend(keys.texts);
+    for (item, why) in answers.refused {
+        // Without them nobody may be able to log in, so it is not a mere warning.
+        if item.starts_with(PUBLIC_KEYS) {
+            errors.push(format!("the launch keys could not be read, so they open nothing: {why} (when the service answers again: `firstlight boot --stage identity`, then `firstlight run ssh --force`)"));
+        } else {
+            answers.warnings.push(why);
+        }
+    }
     metadata.rest = tree(&answers.texts, document);
     Ok(Found {
         metadata,
@@ -135,6 +132,7 @@ fn key_item(line: &str) -> Option<String> {
     Some(format!("{PUBLIC_KEYS}{number}/openssh-key"))
 }
 
+#[derive(Default)]
 struct Answers {
     bytes: HashMap<String, super::Answer>,
     texts: HashMap<String, String>,
@@ -144,19 +142,26 @@ struct Answers {
 }
 
 impl Answers {
-    fn ask(service: &dyn Service, items: &[String]) -> Self {
-        let answers = if items.is_empty() {
-            Vec::new()
-        } else {
-            service.get_all(items)
-        };
-        let bytes = items.iter().cloned().zip(answers).collect();
-        Self {
-            bytes,
-            texts: HashMap::new(),
-            warnings: Vec::new(),
-            refused: Vec::new(),
+    /// Asks for all of these at once, if there are any.
+    fn ask(&mut self, service: &dyn Service, items: &[String]) {
+        if !items.is_empty() {
+            let answers = service.get_all(items);
+            self.bytes.extend(items.iter().cloned().zip(answers));
         }
+    }
+
+    /// Takes items from the identity document, and gives those that it does not say.
+    fn take_from(&mut self, document: &Value) -> Vec<String> {
+        let mut unsaid = Vec::new();
+        for (item, name) in IN_DOCUMENT {
+            match document.get(name).and_then(Value::as_str) {
+                Some(text) if !text.is_empty() => {
+                    self.texts.insert(item.to_owned(), text.to_owned());
+                }
+                _ => unsaid.push(item.to_owned()),
+            }
+        }
+        unsaid
     }
 
     /// The bytes of an item without which nothing may be decided, if it is there.

@@ -10,11 +10,13 @@ struct Fake {
     items: HashMap<String, Vec<u8>>,
     broken: &'static str,
     rounds: Cell<u32>,
+    asked: Cell<usize>,
 }
 
 impl Service for Fake {
     fn get_all(&self, items: &[String]) -> Vec<super::super::Answer> {
         self.rounds.set(self.rounds.get() + 1);
+        self.asked.set(self.asked.get() + items.len());
         let answer = |item: &String| {
             if item == self.broken {
                 let reason = "was answered with 500".to_owned();
@@ -30,7 +32,12 @@ impl Service for Fake {
 }
 
 fn instance() -> Fake {
-    let document = r#"{"instanceId": "i-1", "region": "us-west-2", "accountId": "1"}"#;
+    let document = json!({
+        "accountId": "1", "availabilityZone": "us-west-2-lax-1a", "imageId": "ami-1",
+        "instanceId": "i-1", "instanceType": "t3.micro", "privateIp": "10.0.0.7",
+        "region": "us-west-2",
+    });
+    let document = document.to_string();
     #[rustfmt::skip]
     let items = [
         ("meta-data/instance-id",                    "i-1\n"),
@@ -44,7 +51,8 @@ fn instance() -> Fake {
         ("meta-data/services/partition",             "aws"),
         ("meta-data/public-keys/",                   "0=my-key"),
         ("meta-data/public-keys/0/openssh-key",      KEY),
-        ("dynamic/instance-identity/document",       document),
+        ("dynamic/instance-identity/document",       document.as_str()),
+        ("meta-data/ami-id",                         "ami-1"),
         ("meta-data/instance-type",                  "t3.micro"),
         ("user-data",                                "bucket=acme-site"),
     ];
@@ -53,6 +61,7 @@ fn instance() -> Fake {
         items: items.into(),
         broken: "",
         rounds: Cell::new(0),
+        asked: Cell::new(0),
     }
 }
 
@@ -87,7 +96,6 @@ fn two_rounds_give_everything_that_the_boot_needs() {
     assert_eq!(m.local_hostname.unwrap().short(), "ip-10-0-0-7");
     assert_eq!(m.addresses[0].to_string(), "10.0.0.7");
     assert_eq!(m.public_keys[0].as_str(), KEY);
-    assert_eq!(m.rest["meta-data"]["placement"]["region"], "us-west-2");
     assert_eq!(
         m.rest["dynamic"]["instance-identity"]["document"]["accountId"],
         "1"
@@ -105,10 +113,43 @@ fn a_launch_without_key_pair_or_user_data_is_an_instance_too() {
 }
 
 #[test]
-fn the_id_and_region_come_from_meta_data_where_there_is_no_document() {
-    let found = read(&without(&["dynamic/instance-identity/document"])).unwrap();
-    assert_eq!(found.metadata.instance_id.as_str(), "i-1");
-    assert_eq!(found.metadata.region.as_deref(), Some("us-west-2"));
+fn what_the_identity_document_leaves_out_is_asked_for_with_the_keys_and_nobody_sees_a_difference() {
+    let whole = instance();
+    let whole_says = read(&whole).unwrap().metadata;
+    let tree = &whole_says.rest["meta-data"];
+    for (item, text) in [
+        ("instance-id", "i-1"),
+        ("ami-id", "ami-1"),
+        ("instance-type", "t3.micro"),
+        ("local-ipv4", "10.0.0.7"),
+    ] {
+        assert_eq!(tree[item], text, "{item}");
+    }
+    assert_eq!(tree["placement"]["availability-zone"], "us-west-2-lax-1a");
+    assert_eq!(tree["placement"]["region"], "us-west-2");
+    #[rustfmt::skip]
+    let table = [
+        // the document                                                     how many more are asked for
+        (None,                                                              6),
+        (Some("[]"),                                                        6),
+        (Some(r#"{"instanceId": "i-1", "region": "us-west-2"}"#),           4),
+        (Some(r#"{"instanceId": "i-1", "region": null, "imageId": ""}"#),   5),
+    ];
+    for (document, more) in table {
+        let service = match document {
+            None => without(&[DOCUMENT]),
+            Some(text) => with(DOCUMENT, text.as_bytes()),
+        };
+        let mut said = read(&service).unwrap().metadata;
+        assert_eq!(service.rounds.get(), 2, "{document:?}");
+        assert_eq!(
+            service.asked.get(),
+            whole.asked.get() + more,
+            "{document:?}"
+        );
+        said.rest["dynamic"] = whole_says.rest["dynamic"].clone();
+        assert_eq!(said, whole_says, "{document:?}");
+    }
 }
 
 #[test]
@@ -117,7 +158,7 @@ fn what_is_odd_is_warned_of_and_the_rest_counts() {
     let table: [(&str, &[u8], &str); 6] = [
         ("meta-data/local-hostname",             b"<html>",      "meta-data/local-hostname: not a valid host name"),
         ("meta-data/ami-launch-index",           b"-1",          "meta-data/ami-launch-index: invalid digit"),
-        ("meta-data/local-ipv4",                 b"10.0.0",      "meta-data/local-ipv4: invalid IP"),
+        ("dynamic/instance-identity/document",   b"{\"privateIp\": \"10.0.0\"}", "meta-data/local-ipv4: invalid IP"),
         ("meta-data/public-keys/0/openssh-key",  b"nonsense",    "meta-data/public-keys/0/openssh-key: line 1 is not a valid SSH public key"),
         ("dynamic/instance-identity/document",   b"{",           "dynamic/instance-identity/document: EOF"),
         ("meta-data/reservation-id",             b"\xff",        "meta-data/reservation-id is not UTF-8 text"),
