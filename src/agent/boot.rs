@@ -137,10 +137,14 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
 /// Goes on with what an earlier stage of this boot stored.
 fn go_on(session: &mut Session) -> anyhow::Result<(Known, Report)> {
     let known = session.recall_or_fail()?;
-    let boot_id = system::boot_id(&session.host);
-    let earlier = report_file::read(&session.host).filter(|report| report.boot_id == boot_id);
-    let report = earlier.unwrap_or_else(|| session.report(&known, &[]));
+    let report = so_far(session).unwrap_or_else(|| session.report(&known, &[]));
     Ok((known, report))
+}
+
+/// The report of this boot: one of an earlier boot says nothing about this one.
+pub(crate) fn so_far(session: &Session) -> Option<Report> {
+    let boot_id = system::boot_id(&session.host);
+    report_file::read(&session.host).filter(|report| report.boot_id == boot_id)
 }
 
 fn nobody() -> anyhow::Result<Found> {
@@ -216,6 +220,12 @@ pub(crate) fn log_problem(problem: &ProblemReport) {
     }
 }
 
+/// Whether a module of the stage failed at this boot: what makes a unit of cloud-init fail.
+pub(crate) fn has_failed(stage: &StageReport) -> bool {
+    let mut outcomes = stage.modules.iter().map(|module| &module.outcome);
+    outcomes.any(|outcome| *outcome == Outcome::Failed)
+}
+
 /// `changed`, `unchanged`, `failed` ...
 pub(crate) const fn outcome_word(outcome: &Outcome) -> &'static str {
     match outcome {
@@ -230,7 +240,10 @@ pub(crate) const fn outcome_word(outcome: &Outcome) -> &'static str {
 }
 
 /// Whether firstlight is switched off on this machine, and by what.
-pub(crate) fn switched_off(probe: &dyn Probe) -> Option<String> {
+///
+/// The units' conditions say the same, as far as systemd can tell.
+pub(crate) fn switched_off(session: &Session) -> Option<String> {
+    let probe: &dyn Probe = &session.host;
     let markers = ["/etc/firstlight/disabled", "/etc/cloud/cloud-init.disabled"];
     let marker = markers.iter().find(|path| {
         probe
@@ -239,5 +252,14 @@ pub(crate) fn switched_off(probe: &dyn Probe) -> Option<String> {
     });
     let word = || engine::kernel::switches_off(probe);
     let word = || Some(format!("the kernel command line says `{}`", word()?));
-    marker.map(|path| format!("{path} exists")).or_else(word)
+    let container = || {
+        let is_off = probe.is_container() && session.named_source().is_none();
+        is_off.then(|| {
+            "this is a container, and its image names no data source (datasource_list with one name \
+             besides None, or a seed)"
+                .to_owned()
+        })
+    };
+    let marker = marker.map(|path| format!("{path} exists"));
+    marker.or_else(word).or_else(container)
 }

@@ -32,6 +32,11 @@ impl Notifier {
         self.0.is_some()
     }
 
+    /// The unit has started.
+    pub(crate) fn ready(&self) {
+        self.send("READY=1");
+    }
+
     /// A line for `systemctl status`.
     pub(crate) fn status(&self, text: &str) {
         self.send(&format!("STATUS={text}"));
@@ -85,7 +90,7 @@ impl Gate {
     pub(crate) fn open(&self) -> bool {
         let first = !self.opened.swap(true, Ordering::SeqCst);
         if first {
-            self.notifier.send("READY=1");
+            self.notifier.ready();
         }
         first
     }

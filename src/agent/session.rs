@@ -154,6 +154,16 @@ impl Session {
         self.problems.extend(fetched.err());
     }
 
+    /// What names the data source of this machine, if something does.
+    pub(crate) fn named_source(&self) -> Option<String> {
+        let ctx = SourceContext {
+            probe: &self.host,
+            config: &self.image.config,
+        };
+        let seed = self.seed.as_ref().map(|dir| dir.display().to_string());
+        seed.or_else(|| datasources::named(&ctx, datasources::table()))
+    }
+
     /// Asks the seed, or the cloud, who this machine is.
     pub(crate) fn ask(&self) -> anyhow::Result<(String, Found)> {
         let ctx = SourceContext {

@@ -27,6 +27,12 @@ pub trait Datasource: Sync {
     /// Whether this is its machine: milliseconds, no packet.
     fn detect(&self, ctx: &SourceContext<'_>) -> Detection;
 
+    /// What of the image, and not of its hardware, names it as this machine's: where something does,
+    /// a container is configured as well.
+    fn named(&self, _: &SourceContext<'_>) -> Option<String> {
+        None
+    }
+
     /// Everything that the boot needs. May wait for the network, never beyond its budget.
     ///
     /// # Errors

@@ -73,6 +73,15 @@ pub trait Probe {
         Ok(self.kind(path)? == Some(FileKind::File))
     }
 
+    /// Whether this is a container, which shares its kernel and shows its host's firmware: by what
+    /// its manager says in /run/host (Container Interface of systemd), and what systemd says of it in
+    /// /run/systemd.
+    fn is_container(&self) -> bool {
+        let marks = ["/run/systemd/container", "/run/host/container-manager"];
+        let is_there = |path: &str| matches!(self.kind(Path::new(path)), Ok(Some(FileKind::File)));
+        marks.into_iter().any(is_there)
+    }
+
     /// A user of /etc/passwd. Other sources of nsswitch.conf(5) are not asked: at boot they may
     /// wait for a network that is not there.
     ///

@@ -64,6 +64,24 @@ pub fn choose(ctx: &SourceContext<'_>, table: &'static [&'static dyn Datasource]
     }
 }
 
+/// What names the data source of this machine, if something does: a `datasource_list` with one name
+/// besides `None`, or what a data source takes for it: a service's address in the image, a seed.
+///
+/// A container needs that: of itself it shows its host's firmware, and what the host's cloud
+/// answers is not meant for it. Source: cloud-init, `tools/ds-identify` (`dscheck_Ec2`).
+#[must_use]
+pub fn named(ctx: &SourceContext<'_>, table: &'static [&'static dyn Datasource]) -> Option<String> {
+    let only = only(ctx.config).map(|name| format!("datasource_list: [{name}]"));
+    only.or_else(|| table.iter().find_map(|source| source.named(ctx)))
+}
+
+/// The one name in `datasource_list` besides `None`, if there is one and no other.
+pub(crate) fn only(config: &Config) -> Option<String> {
+    let names = wanted(config, &mut Vec::new())?;
+    let mut names = names.into_iter().filter(|name| name != NONE);
+    names.next().filter(|_| names.next().is_none())
+}
+
 /// What `datasource_list` calls having no data source.
 pub(crate) const NONE: &str = "None";
 
@@ -91,6 +109,7 @@ fn wanted(config: &Config, evidence: &mut Vec<String>) -> Option<Vec<String>> {
 mod tests {
     use contract::datasource::{Found, SourceError};
     use contract::testing::{FakeMachine, config};
+    use contract::yaml::{self, Limits};
 
     use super::*;
 
@@ -148,6 +167,37 @@ mod tests {
                 choice.evidence.iter().any(|line| line == evidence),
                 "{text}: {choice:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_source_is_named_by_the_image_and_never_by_the_firmware() {
+        let ec2 = ("/sys/class/dmi/id/sys_vendor", "Amazon EC2");
+        let seed = ("/var/lib/cloud/seed/nocloud/meta-data", "instance-id: i-1");
+        let urls = "datasource: {Ec2: {metadata_urls: ['http://10.0.0.1']}}";
+        #[rustfmt::skip]
+        let cases = [
+            // the image                         where it says so                  a file of the machine   is named
+            ("",                                 "/etc/cloud/cloud.cfg",           ec2,                    false),
+            ("",                                 "/etc/cloud/cloud.cfg",           seed,                   true),
+            ("datasource_list: [Ec2]",           "/etc/cloud/cloud.cfg",           ec2,                    true),
+            ("datasource_list: [Ec2, None]",     "/etc/cloud/cloud.cfg",           ec2,                    true),
+            ("datasource_list: [Ec2, NoCloud]",  "/etc/cloud/cloud.cfg",           ec2,                    false),
+            ("datasource_list: [None]",          "/etc/cloud/cloud.cfg",           ec2,                    false),
+            ("datasource_list: [7]",             "/etc/cloud/cloud.cfg",           ec2,                    false),
+            (urls,                               "/etc/firstlight/config.yaml",    ec2,                    true),
+            (urls,                               "/etc/cloud/cloud.cfg",           ec2,                    false),
+        ];
+        for (text, source, file, expected) in cases {
+            let document = yaml::parse(text, source, &Limits::default()).unwrap();
+            let map = document.value.as_map().cloned().unwrap_or_default();
+            let (probe, config) = (FakeMachine::with(&[file]), Config::new(map));
+            let ctx = SourceContext {
+                probe: &probe,
+                config: &config,
+            };
+            let named = named(&ctx, crate::table());
+            assert_eq!(named.is_some(), expected, "{text} in {source}: {named:?}");
         }
     }
 }

@@ -33,6 +33,10 @@ impl Datasource for Ec2 {
         detect(ctx)
     }
 
+    fn named(&self, ctx: &SourceContext<'_>) -> Option<String> {
+        identity::named_service(&settings::Settings::of(ctx.config).ok()?)
+    }
+
     fn fetch(&self, ctx: &SourceContext<'_>) -> Result<Found, SourceError> {
         read(&service::Network::new(&access(ctx.config)?)?)
     }

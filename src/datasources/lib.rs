@@ -14,7 +14,7 @@ mod seed;
 
 use contract::datasource::Datasource;
 
-pub use choice::{Choice, choose};
+pub use choice::{Choice, choose, named};
 pub use ec2::Ec2;
 pub use keys::KEYS;
 pub use nocloud::NoCloud;

@@ -27,10 +27,15 @@ impl Datasource for NoCloud {
     }
 
     fn detect(&self, ctx: &SourceContext<'_>) -> Detection {
-        match directory(ctx.probe) {
-            Some(dir) => Detection::Yes(format!("{} is there", dir.display())),
+        match self.named(ctx) {
+            Some(why) => Detection::Yes(why),
             None => Detection::No(format!("no seed in {}", DIRECTORIES.join(", "))),
         }
+    }
+
+    fn named(&self, ctx: &SourceContext<'_>) -> Option<String> {
+        let dir = directory(ctx.probe)?;
+        Some(format!("{} is there", dir.display()))
     }
 
     fn fetch(&self, ctx: &SourceContext<'_>) -> Result<Found, SourceError> {

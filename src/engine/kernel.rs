@@ -18,6 +18,10 @@ pub(crate) const SOURCE: &str = "kernel command line";
 
 const FILE: &str = "/proc/cmdline";
 
+/// In a container that is the host's. Source: cloud-init, `cloudinit/util.py` (`_get_cmdline`), and
+/// systemd, which reads its own there too (kernel-command-line(7)).
+const FILE_OF_A_CONTAINER: &str = "/proc/1/cmdline";
+
 /// Linux takes 4 KiB at most on any architecture that it runs on; a longer one is cut off there.
 const MAX_LINE: usize = 64 << 10;
 
@@ -41,13 +45,23 @@ const OFF: [&str; 2] = ["firstlight=off", "cloud-init=disabled"];
 /// # Errors
 /// What the kernel said, as a problem.
 pub(crate) fn line(probe: &dyn Probe) -> Result<String, Problem> {
+    let is_container = probe.is_container();
+    let file = if is_container {
+        FILE_OF_A_CONTAINER
+    } else {
+        FILE
+    };
     let problem = |why: String| {
-        let place = Some(Place::whole(FILE));
+        let place = Some(Place::whole(file));
         Problem::warning(place, format!("{SOURCE} ignored: {why}"))
     };
-    match probe.read(Path::new(FILE)) {
+    match probe.read(Path::new(file)) {
         Ok(Some(bytes)) if bytes.len() > MAX_LINE => Err(problem("larger than 64 KiB".to_owned())),
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()),
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+            // Arguments of a process end with a zero byte each.
+            Ok(text.replace('\0', " "))
+        }
         Err(error) => Err(problem(error.to_string())),
     }
 }

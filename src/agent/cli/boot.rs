@@ -21,6 +21,13 @@ pub(super) struct Boot {
     /// Run this stage only.
     #[arg(long, value_enum)]
     stage: Option<StageArg>,
+    /// Run nothing: wait until the boot that is at work is through with this stage. The exit code is
+    /// 1 when a module of it failed, or it did not end.
+    #[arg(long, value_enum, value_name = "STAGE", conflicts_with_all = ["stage", "fail"])]
+    wait: Option<StageArg>,
+    /// End with exit code 1 when a module failed: units of cloud-init do.
+    #[arg(long)]
+    fail: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -35,9 +42,15 @@ enum StageArg {
 
 impl Boot {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
+        if let Some(stage) = self.wait {
+            return wait(target, stage.stage());
+        }
         let notifier = Notifier::from_environment();
         let mut session = Session::open(target)?;
-        if let Some(why) = boot::switched_off(&session.host) {
+        if let Some(why) = boot::switched_off(&session) {
+            // Else systemd takes the end of the process for a fault.
+            notifier.ready();
+            notifier.status("switched off");
             tracing::warn!("switched off: {why}");
             if session.settings.cloud_init_compat {
                 cloud_init::disable(&session.host);
@@ -60,8 +73,51 @@ impl Boot {
             report.problems.push(problem);
             session::publish(&session, &report);
         }
-        Ok(ExitCode::SUCCESS)
+        let mut own = report
+            .stages
+            .iter()
+            .filter(|own| stages.contains(&own.stage));
+        Ok(if self.fail && own.any(boot::has_failed) {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
     }
+}
+
+impl StageArg {
+    const fn stage(self) -> Stage {
+        match self {
+            Self::Identity => Stage::Identity,
+            Self::Config => Stage::Config,
+            Self::Final => Stage::Final,
+        }
+    }
+}
+
+/// Whoever works on this machine holds the run lock, so that nothing has to be looked at twice.
+fn wait(target: &Target, stage: Stage) -> anyhow::Result<ExitCode> {
+    let session = Session::look(target)?;
+    let ended = || {
+        let stages = boot::so_far(&session)?.stages.into_iter();
+        let mut ended = stages.filter(|own| own.finished.is_some());
+        ended.find(|own| own.stage == stage)
+    };
+    let mut found = ended();
+    if found.is_none() && boot::switched_off(&session).is_none() {
+        let _lock = session.lock()?;
+        found = ended();
+        let stage = stage.as_str();
+        anyhow::ensure!(
+            found.is_some(),
+            "the stage {stage} did not end at this boot: see `journalctl -b -u firstlight.service`"
+        );
+    }
+    Ok(if found.as_ref().is_some_and(boot::has_failed) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn stage_word(stages: &[Stage]) -> &'static str {

@@ -9,7 +9,6 @@ use contract::items::ItemReport;
 use contract::machine::Probe;
 use contract::module::Stage;
 use contract::report::{Health, Report};
-use engine::report_file;
 use engine::semaphore::Record;
 use engine::store::Store;
 use serde_json::json;
@@ -57,23 +56,30 @@ const DEGRADED: u8 = 2;
 impl Status {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
         let mut session = Session::look(target)?;
-        let off = boot::switched_off(&session.host);
-        let mut report = current(&session);
+        let off = boot::switched_off(&session);
+        let mut report = boot::so_far(&session);
         while self.wait && off.is_none() && !report.as_ref().is_some_and(is_over) {
             thread::sleep(POLL);
-            report = current(&session);
+            report = boot::so_far(&session);
         }
-        let word = match (&report, off) {
+        let word = match (&report, &off) {
             (None, Some(_)) => "disabled",
             (None, None) => "not started",
             (Some(report), _) if !is_over(report) => "running",
             (Some(report), _) => table::health_word(report.health()),
         };
         match self.format {
-            StatusFormat::Json => table::json(&self.whole(word, report.as_ref(), &mut session))?,
-            StatusFormat::Yaml => table::yaml(&self.whole(word, report.as_ref(), &mut session))?,
+            StatusFormat::Json => {
+                table::json(&self.whole(word, off, report.as_ref(), &mut session))?;
+            }
+            StatusFormat::Yaml => {
+                table::yaml(&self.whole(word, off, report.as_ref(), &mut session))?;
+            }
             StatusFormat::Text => {
                 table::line(&format!("status: {word}"));
+                if let Some(why) = off {
+                    table::line(&format!("switched off: {why}"));
+                }
                 if let Some(report) = &report {
                     details(report, &mut session);
                     if self.long {
@@ -97,10 +103,11 @@ impl Status {
     fn whole(
         &self,
         word: &str,
+        off: Option<String>,
         report: Option<&Report>,
         session: &mut Session,
     ) -> serde_json::Value {
-        let mut whole = json!({"status": word, "report": report});
+        let mut whole = json!({"status": word, "report": report, "switched_off": off});
         if self.long {
             let items = json!(items(session));
             if let Some(map) = whole.as_object_mut() {
@@ -132,12 +139,6 @@ fn show_item(item: &ItemReport) {
     ));
     let lines = item.output.iter().flatten();
     lines.for_each(|line| table::line(&format!("  | {line}")));
-}
-
-/// This boot's report: one of an earlier boot says nothing about this one.
-fn current(session: &Session) -> Option<Report> {
-    let boot_id = system::boot_id(&session.host);
-    report_file::read(&session.host).filter(|report| report.boot_id == boot_id)
 }
 
 fn is_over(report: &Report) -> bool {

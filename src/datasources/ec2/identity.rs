@@ -4,10 +4,8 @@
 
 use std::path::Path;
 
-use contract::config::Config;
 use contract::datasource::{Detection, SourceContext};
 use contract::machine::Probe;
-use contract::yaml::Kind;
 
 use super::settings::Settings;
 use crate::choice;
@@ -23,15 +21,21 @@ pub(super) fn detect(ctx: &SourceContext<'_>) -> Detection {
     let Ok(settings) = Settings::of(ctx.config) else {
         return Detection::No("neither DMI nor the hypervisor says EC2".into());
     };
-    if let Some(urls) = &settings.metadata_urls
-        && urls.place.source.starts_with(TRUSTED)
-    {
-        return Detection::Yes(format!("{}: metadata_urls names its service", urls.place));
+    if let Some(why) = named_service(&settings) {
+        return Detection::Yes(why);
     }
-    if settings.strict_id == Some(false) && is_only_source(ctx.config) {
+    let is_only = || choice::only(ctx.config).as_deref() == Some(super::NAME);
+    if settings.strict_id == Some(false) && is_only() {
         return Detection::Yes("it is the only data source, with strict_id: false".into());
     }
     Detection::No("neither DMI nor the hypervisor says EC2".into())
+}
+
+/// Where a file of the image's builder says that the service is, if it does.
+pub(super) fn named_service(settings: &Settings) -> Option<String> {
+    let urls = settings.metadata_urls.as_ref()?;
+    let is_trusted = urls.place.source.starts_with(TRUSTED);
+    is_trusted.then(|| format!("{}: metadata_urls names its service", urls.place))
 }
 
 fn hardware(probe: &dyn Probe) -> Option<String> {
@@ -57,23 +61,9 @@ fn little_endian(uuid: &str) -> String {
     pairs.collect()
 }
 
-/// Whether `datasource_list` names Ec2 and nothing else but None.
-fn is_only_source(config: &Config) -> bool {
-    let Some(Kind::List(entries)) = config.get("datasource_list").map(|value| &value.kind) else {
-        return false;
-    };
-    let mut names = entries
-        .iter()
-        .map(|entry| entry.as_str().unwrap_or_default());
-    let named: Vec<&str> = names
-        .by_ref()
-        .filter(|name| *name != choice::NONE)
-        .collect();
-    named == [super::NAME]
-}
-
 #[cfg(test)]
 mod tests {
+    use contract::config::Config;
     use contract::testing::{FakeMachine, config};
     use contract::yaml::{self, Limits};
 
