@@ -28,6 +28,12 @@ const MAX_RENDERED: usize = 4 << 20;
 /// What stands where a variable would that there is not.
 const MISSING: &str = "CI_MISSING_JINJA_VAR/";
 
+/// The operators of jinja, the longer ones first.
+const OPERATORS: [&str; 26] = [
+    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}",
+    ">", "<", "=", ".", ":", "|", ",", ";",
+];
+
 /// What a template may name.
 pub(crate) type Variables = Map<String, Value>;
 
@@ -144,8 +150,8 @@ fn is_missing(value: &Var) -> bool {
 }
 
 /// The variables of a template: what is known of the instance as `v1` and at the top, everything
-/// the cloud said as `ds`, the launch parameters as `params`, and `role`. Names with `-` or `.` can
-/// be written with `_` as well.
+/// the cloud said as `ds`, the launch parameters as `params`, and `role`. Names with `-`, `.` or another
+/// operator can be written with `_` as well.
 ///
 /// `probe` looks at the distribution and the kernel.
 pub(crate) fn variables(
@@ -213,13 +219,30 @@ fn system(probe: &dyn Probe) -> Map<String, Value> {
         .collect()
 }
 
+/// A name without the operators of jinja, each of which becomes `_`. Source: cloud-init,
+/// `cloudinit/handlers/jinja_template.py` (`get_jinja_variable_alias`); jinja2, `lexer.py`.
+pub(crate) fn alias(name: &str) -> String {
+    let mut alias = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some(c) = rest.chars().next() {
+        let operator = OPERATORS.iter().find(|own| rest.starts_with(**own));
+        match operator {
+            Some(_) => alias.push('_'),
+            None => alias.push(c),
+        }
+        let len = operator.map_or(c.len_utf8(), |own| own.len());
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    alias
+}
+
 type Names = Arc<Mutex<Vec<String>>>;
 
 fn node(map: &Map<String, Value>, missing: &Names) -> Node {
     let mut entries = BTreeMap::new();
     for (name, value) in map {
         let value = variable(value, missing);
-        let alias = name.replace(['-', '.'], "_");
+        let alias = alias(name);
         if alias != *name && !map.contains_key(&alias) {
             entries.insert(alias, value.clone());
         }

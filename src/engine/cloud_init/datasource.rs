@@ -37,14 +37,21 @@ pub(super) fn cloud_name(metadata: &InstanceMetadata) -> &str {
 }
 
 /// The cloud and, of AWS, the part of the world: `aws`, `aws-china`, `aws-gov`, `nocloud`.
-///
-/// Source: cloud-init, `cloudinit/sources/__init__.py` (`canonical_cloud_id`).
 pub(super) fn cloud_id(metadata: &InstanceMetadata) -> &str {
     let region = metadata.region.as_deref().unwrap_or_default();
-    match cloud_name(metadata) {
+    canonical_cloud_id(cloud_name(metadata), region, platform(metadata))
+}
+
+/// The same of what instance data says; the region may be empty.
+///
+/// Source: cloud-init, `cloudinit/sources/__init__.py` (`canonical_cloud_id`).
+#[must_use]
+pub fn canonical_cloud_id<'a>(cloud: &'a str, region: &str, platform: &'a str) -> &'a str {
+    match cloud {
         "aws" if region.starts_with("cn-") => "aws-china",
         "aws" if region.starts_with("us-gov-") => "aws-gov",
-        "unknown" => platform(metadata),
+        "azure" if region.starts_with("china") => "azure-china",
+        "" | "unknown" => platform,
         cloud => cloud,
     }
 }

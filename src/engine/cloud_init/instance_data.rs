@@ -3,7 +3,9 @@
 //! Source: cloud-init, `cloudinit/sources/__init__.py` (`persist_instance_data`,
 //! `_get_standardized_metadata`, `redact_sensitive_keys`).
 
+use contract::config::Config;
 use contract::effect::{Effect, Mode};
+use contract::instance::InstanceMetadata;
 use contract::machine::Probe;
 use contract::secret::Secret;
 use serde_json::{Map, Value, json};
@@ -12,7 +14,7 @@ use super::{Instance, RUN, datasource, json as written};
 use crate::system_info::SystemInfo;
 
 /// What stands where others than root may not read. Source: cloud-init, `REDACT_SENSITIVE_VALUE`.
-const REDACTED: &str = "redacted for non-root user";
+pub const REDACTED: &str = "redacted for non-root user";
 
 const DOC: &str = "as the cloud names it; these names may change";
 
@@ -52,7 +54,7 @@ const PUBLIC: &[&str] = &[
 pub(super) fn effects(probe: &dyn Probe, instance: &Instance<'_>) -> Vec<Effect> {
     let metadata = instance.metadata;
     let cloud = datasource::cloud_id(metadata);
-    let mut data = known(probe, instance);
+    let mut data = instance_data(probe, metadata, instance.image);
     let mut effects = cloud_id(probe, cloud);
     let secret = |name: &str, value: &Value| {
         let bytes = Secret::new(written(value));
@@ -87,10 +89,11 @@ fn cloud_id(probe: &dyn Probe, cloud: &str) -> Vec<Effect> {
     effects
 }
 
-/// All of it, with the paths of what is sensitive.
-fn known(probe: &dyn Probe, instance: &Instance<'_>) -> Value {
+/// All of it, with the paths of what is sensitive: for root. `image` is what the image configures.
+#[must_use]
+pub fn instance_data(probe: &dyn Probe, metadata: &InstanceMetadata, image: &Config) -> Value {
     let system = SystemInfo::of(probe);
-    let mut ds = raw(instance);
+    let mut ds = raw(metadata);
     let mut sensitive: Vec<String> = Vec::new();
     for (group, values) in &ds {
         let Some(values) = values.as_object() else {
@@ -102,7 +105,7 @@ fn known(probe: &dyn Probe, instance: &Instance<'_>) -> Value {
     sensitive.extend(["merged_cfg", "merged_system_cfg"].map(str::to_owned));
     sensitive.sort();
     ds.insert("_doc".to_owned(), json!(DOC));
-    let image = json!(instance.image.root());
+    let image = json!(image.root());
     json!({
         "base64_encoded_keys": [],
         "ds": ds,
@@ -110,19 +113,14 @@ fn known(probe: &dyn Probe, instance: &Instance<'_>) -> Value {
         "merged_system_cfg": image,
         "sensitive_keys": sensitive,
         "sys_info": sys_info(&system),
-        "v1": v1(instance, &system),
+        "v1": v1(metadata, &system),
     })
 }
 
 /// What the cloud said; a seed's is `meta_data`, as with cloud-init's NoCloud.
-fn raw(instance: &Instance<'_>) -> Map<String, Value> {
-    let mut ds = instance
-        .metadata
-        .rest
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
-    if instance.metadata.platform != "ec2" {
+fn raw(metadata: &InstanceMetadata) -> Map<String, Value> {
+    let mut ds = metadata.rest.as_object().cloned().unwrap_or_default();
+    if metadata.platform != "ec2" {
         let data = ds.remove("meta-data");
         ds.insert("meta_data".to_owned(), data.unwrap_or_else(|| json!({})));
     }
@@ -168,8 +166,7 @@ fn sys_info(system: &SystemInfo) -> Value {
     })
 }
 
-fn v1(instance: &Instance<'_>, system: &SystemInfo) -> Value {
-    let metadata = instance.metadata;
+fn v1(metadata: &InstanceMetadata, system: &SystemInfo) -> Value {
     let hostname = datasource::short_hostname(metadata);
     let zone = &metadata.availability_zone;
     let cloud = datasource::cloud_name(metadata);

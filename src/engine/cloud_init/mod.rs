@@ -9,6 +9,8 @@ mod clock;
 mod datasource;
 mod files;
 mod instance_data;
+pub mod query;
+pub mod stages;
 mod status;
 
 use contract::config::Config;
@@ -18,7 +20,9 @@ use contract::machine::Probe;
 use contract::module::Stage;
 use contract::user_data::{UserData, VendorData};
 
+pub use datasource::canonical_cloud_id;
 pub use files::scripts_dir;
+pub use instance_data::{REDACTED, instance_data};
 pub use status::{begun, disabled, published};
 
 /// Everything that is known when it is known which instance this is.
@@ -58,6 +62,9 @@ pub fn over(probe: &dyn Probe, stage: Stage, metadata: &InstanceMetadata) -> Vec
         Stage::Early | Stage::Config => Vec::new(),
     }
 }
+
+/// The release of cloud-init whose commands, files and forms are followed. Tools compare it.
+pub const VERSION: &str = "25.1.4";
 
 /// Where cloud-init keeps what outlasts a boot.
 const STATE: &str = "/var/lib/cloud";
