@@ -32,7 +32,7 @@ pub(crate) fn run(
     observer: &mut dyn FnMut(Stage, &ModuleReport),
 ) -> anyhow::Result<Report> {
     let gate = Gate::new(notifier, session.settings.gate_budget());
-    let begins = stages.contains(&Stage::Identity);
+    let begins = stages.contains(&Stage::Early) || stages.contains(&Stage::Identity);
     let (known, mut report) = if begins {
         begin(session, notifier)?
     } else {

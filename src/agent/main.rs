@@ -4,6 +4,7 @@ mod boot;
 mod checks;
 mod cli;
 mod cloud_init;
+mod cloud_init_cli;
 mod fetch;
 mod image_tree;
 mod last_act;
@@ -14,6 +15,8 @@ mod session;
 
 use std::process::ExitCode;
 
+use cloud_init_cli::Tool;
+
 fn main() -> ExitCode {
-    cli::main()
+    Tool::called().map_or_else(cli::main, Tool::main)
 }

@@ -9,7 +9,7 @@ use contract::config::Config;
 use contract::datasource::{Datasource, Found, SourceContext};
 use contract::instance::InstanceMetadata;
 use contract::machine::{Machine, Probe};
-use contract::module::{Context, Entry, Stage};
+use contract::module::{Context, Entry, Frequency, Stage};
 use contract::plan::Problem;
 use contract::report::{ModuleReport, ProblemReport, Report, StageReport};
 use datasources::Seed;
@@ -253,6 +253,11 @@ impl Session {
         (known, found)
     }
 
+    /// What the image says.
+    pub(crate) const fn image_config(&self) -> &Config {
+        &self.image.config
+    }
+
     /// What an earlier run stored about the current instance.
     pub(crate) fn recall(&mut self) -> anyhow::Result<Option<Known>> {
         let Some(id) = Store::current(&self.host) else {
@@ -353,6 +358,13 @@ impl Known {
         let left_out = left_out(&self.modules).into_iter();
         let asked = left_out.filter(|entry| names.iter().any(|name| name == entry.facts.name));
         self.modules.extend(asked.collect::<Vec<_>>());
+    }
+
+    /// Lets a module run as often as this.
+    pub(crate) fn repeat(&mut self, name: &str, frequency: Frequency) {
+        let own = self.modules.iter_mut();
+        let own = own.filter(|entry| entry.facts.name == name);
+        own.for_each(|entry| entry.frequency = frequency);
     }
 }
 

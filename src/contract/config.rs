@@ -23,6 +23,11 @@ impl Config {
         }
     }
 
+    /// Puts another mapping in the place of what was merged.
+    pub fn replace(&mut self, root: Mapping) {
+        self.root = root;
+    }
+
     /// Notes that the value of a top-level key is not usable, such as a template that names a
     /// parameter which nobody gave: whoever reads the key gets this problem instead.
     pub fn spoil(&mut self, key: &str, problem: Problem) {

@@ -53,6 +53,14 @@ impl Prepared {
             },
         })
     }
+
+    /// Lays a configuration over what was merged: it wins over all sources.
+    pub fn lay_over(&mut self, mut over: Mapping) {
+        let merged = merge::below(&mut over, self.config.root().clone());
+        let odd = merged.unwrap_or_else(|error| vec![error.warning("the rest")]);
+        self.problems.extend(odd);
+        self.config.replace(over);
+    }
 }
 
 /// One part of the user data, for a table.

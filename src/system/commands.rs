@@ -1,5 +1,6 @@
 //! The one place that starts processes.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -214,6 +215,28 @@ pub(crate) fn takes(
     feed(&mut child, stdin)?;
     let status = wait(&mut child, Some(timeout))?;
     Ok(status.is_some_and(|status| status.success()))
+}
+
+/// Runs a program with everything that this process has, its streams and environment too, as a shell
+/// would; its exit code as the shell gives it (sh(1), "Exit Status for Commands").
+#[must_use]
+pub fn pass_on(program: &OsStr, arguments: &[OsString]) -> u8 {
+    match Command::new(program).args(arguments).status() {
+        Ok(status) => {
+            let code = status.code().or_else(|| Some(128 + status.signal()?));
+            code.and_then(|code| u8::try_from(code).ok())
+                .unwrap_or(u8::MAX)
+        }
+        Err(error) => {
+            let name = program.to_string_lossy();
+            tracing::error!("cannot start `{name}`: {error}");
+            if error.kind() == io::ErrorKind::NotFound {
+                127
+            } else {
+                126
+            }
+        }
+    }
 }
 
 /// A program with the environment that every child gets.

@@ -113,6 +113,12 @@ impl Host {
         self.root.is_live()
     }
 
+    /// Whether whoever runs this is root.
+    #[must_use]
+    pub const fn is_privileged(&self) -> bool {
+        self.privileged
+    }
+
     /// Its root, as this process sees it.
     #[must_use]
     pub fn root(&self) -> &Path {

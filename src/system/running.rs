@@ -3,13 +3,13 @@
 use std::io;
 use std::path::Path;
 
-use contract::effect::UnitVerb;
+use contract::effect::{ToolSpec, UnitVerb};
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
 use contract::name::Hostname;
 
 use crate::host::Host;
-use crate::tools;
+use crate::{commands, tools};
 
 /// The running kernel's host name.
 pub(crate) fn hostname(host: &Host, name: &Hostname) -> Result<Change, EffectError> {
@@ -40,6 +40,18 @@ pub(crate) fn unit(host: &Host, verb: UnitVerb, name: &str) -> Result<Change, Ef
     }
     let argv = ["systemctl", "--no-block", verb.as_str(), "--", name];
     tools::run(host, &argv)
+}
+
+/// Whether one of these units failed, as far as systemd can be asked.
+#[must_use]
+pub fn any_failed(host: &Host, units: &[&str]) -> bool {
+    let argv: Vec<String> = ["systemctl", "is-failed", "--quiet", "--"]
+        .iter()
+        .chain(units)
+        .map(|word| (*word).to_owned())
+        .collect();
+    // Anything but a clear yes counts as a no: the boot may go on.
+    is_booted(host) && commands::takes(host, &argv, &[], ToolSpec::TIMEOUT).unwrap_or(false)
 }
 
 /// Whether systemd is the one that runs this machine (sd_booted(3)).

@@ -10,7 +10,7 @@ mod run;
 mod schema;
 mod semaphores;
 mod status;
-mod table;
+pub(crate) mod table;
 mod userdata;
 mod validate;
 

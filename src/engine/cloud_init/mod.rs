@@ -23,7 +23,7 @@ use contract::user_data::{UserData, VendorData};
 pub use datasource::canonical_cloud_id;
 pub use files::scripts_dir;
 pub use instance_data::{REDACTED, instance_data};
-pub use status::{begun, disabled, published};
+pub use status::{Told, begun, disabled, published};
 
 /// Everything that is known when it is known which instance this is.
 #[derive(Debug)]

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use contract::module::Stage;
-use contract::plan::Severity;
-use contract::report::{ModuleReport, Outcome, ProblemReport, Report, StageReport};
+use contract::report::{Report, StageReport};
 use serde_json::{Map, Value, json};
 
 use super::datasource;
+use super::status::Told;
 
 /// cloud-init's names of the stages, in their order.
 pub const STAGES: [&str; 4] = ["init-local", "init", "modules-config", "modules-final"];
@@ -20,7 +20,7 @@ const LEVEL: &str = "WARNING";
 
 /// How a boot went so far.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Status {
+pub struct Stages {
     /// `DataSourceEc2Local`, once it is known.
     pub datasource: Option<String>,
     /// The stage that runs now.
@@ -28,7 +28,7 @@ pub struct Status {
     /// Whether the last stage is over.
     pub is_over: bool,
     /// Each stage, in the order of [`STAGES`].
-    pub stages: [(&'static str, StageStatus); 4],
+    pub all: [(&'static str, StageStatus); 4],
 }
 
 /// How one stage went. Times are Unix time, in seconds.
@@ -38,53 +38,57 @@ pub struct StageStatus {
     pub start: Option<f64>,
     /// When it was over.
     pub finished: Option<f64>,
-    /// What failed: `scripts_user/part-001: ...`.
-    pub errors: Vec<String>,
-    /// What was ignored, guessed or interrupted.
-    pub warnings: Vec<String>,
+    /// What is wrong.
+    pub told: Told,
 }
 
-impl Status {
+impl Stages {
     /// What a report says. What is merely worth knowing is not in it: to cloud-init a deprecated key
     /// is reason enough to call a boot degraded, to firstlight it is not.
     #[must_use]
     pub fn of(report: &Report) -> Self {
-        let mut status = Self {
+        let mut stages = Self {
             datasource: report.datasource.as_deref().map(datasource::class),
-            stages: STAGES.map(|name| (name, StageStatus::default())),
+            all: STAGES.map(|name| (name, StageStatus::default())),
             ..Self::default()
         };
-        let [_, (_, init), ..] = &mut status.stages;
-        report.problems.iter().for_each(|own| init.problem("", own));
+        let [_, (_, init), ..] = &mut stages.all;
+        init.told = Told::of_report(report);
         for stage in &report.stages {
             if stage.finished.is_none() {
-                status.stage = Some(name(stage.stage));
+                stages.stage = Some(name(stage.stage));
             }
-            status.is_over |= stage.stage == Stage::Final && stage.finished.is_some();
-            let mut own = status.stages.iter_mut();
+            stages.is_over |= stage.stage == Stage::Final && stage.finished.is_some();
+            let mut own = stages.all.iter_mut();
             if let Some((_, own)) = own.find(|(own, _)| *own == name(stage.stage)) {
                 own.take(stage);
             }
         }
-        status
+        stages
     }
 
     /// All that failed, in the order in which cloud-init tells it.
     #[must_use]
     pub fn errors(&self) -> Vec<String> {
-        self.sorted().flat_map(|own| own.errors.clone()).collect()
+        self.sorted()
+            .flat_map(|own| own.told.errors.clone())
+            .collect()
     }
 
     /// All that degrades the boot, by the level under which cloud-init would have logged it.
     #[must_use]
     pub fn recoverable_errors(&self) -> BTreeMap<&'static str, Vec<String>> {
-        by_level(self.sorted().flat_map(|own| own.warnings.clone()).collect())
+        by_level(
+            self.sorted()
+                .flat_map(|own| own.told.warnings.clone())
+                .collect(),
+        )
     }
 
     /// When something last began or ended, in Unix time.
     #[must_use]
     pub fn last_update(&self) -> Option<f64> {
-        let times = self.stages.iter();
+        let times = self.all.iter();
         let times = times.flat_map(|(_, own)| [own.start, own.finished]);
         times.flatten().reduce(f64::max)
     }
@@ -94,10 +98,10 @@ impl Status {
     #[must_use]
     pub fn v1(&self, booted: f64) -> Map<String, Value> {
         let uptime = |time: Option<f64>| time.map(|time| centiseconds(time - booted));
-        let stages = self.stages.iter().map(|(name, own)| {
+        let stages = self.all.iter().map(|(name, own)| {
             let own = json!({
-                "errors": own.errors,
-                "recoverable_errors": by_level(own.warnings.clone()),
+                "errors": own.told.errors,
+                "recoverable_errors": by_level(own.told.warnings.clone()),
                 "start": uptime(own.start),
                 "finished": uptime(own.finished),
             });
@@ -111,7 +115,7 @@ impl Status {
 
     /// By name, as cloud-init goes through them.
     fn sorted(&self) -> impl Iterator<Item = &StageStatus> {
-        let by_name: BTreeMap<_, _> = self.stages.iter().map(|(name, own)| (name, own)).collect();
+        let by_name: BTreeMap<_, _> = self.all.iter().map(|(name, own)| (name, own)).collect();
         by_name.into_values()
     }
 }
@@ -120,50 +124,11 @@ impl StageStatus {
     fn take(&mut self, stage: &StageReport) {
         self.start = Some(stage.started);
         self.finished = stage.finished;
-        stage.modules.iter().for_each(|module| self.module(module));
+        stage
+            .modules
+            .iter()
+            .for_each(|module| self.told.module(module));
     }
-
-    fn module(&mut self, module: &ModuleReport) {
-        let name = &module.name;
-        for problem in &module.problems {
-            self.problem(&format!("{name}: "), problem);
-        }
-        for step in &module.steps {
-            let what = format!("{name}/{}", step.name);
-            let why = step.error.as_ref().map(|error| error.message.as_str());
-            self.outcome(&what, &step.outcome, why);
-        }
-        let told = |own: &Outcome| module.steps.iter().any(|step| step.outcome == *own);
-        if !told(&module.outcome) && !module.problems.iter().any(is_error) {
-            self.outcome(name, &module.outcome, None);
-        }
-    }
-
-    fn outcome(&mut self, what: &str, outcome: &Outcome, why: Option<&str>) {
-        match outcome {
-            Outcome::Failed => {
-                let why = why.unwrap_or("failed");
-                self.errors.push(format!("{what}: {why}"));
-            }
-            Outcome::FailedBefore(why) => {
-                self.warnings.push(format!("{what}: failed before: {why}"));
-            }
-            Outcome::Interrupted(why) => self.warnings.push(format!("{what}: interrupted: {why}")),
-            Outcome::Changed | Outcome::Unchanged | Outcome::WouldChange | Outcome::Skipped(_) => {}
-        }
-    }
-
-    fn problem(&mut self, who: &str, problem: &ProblemReport) {
-        match problem.severity {
-            Severity::Notice => {}
-            Severity::Warning => self.warnings.push(format!("{who}{problem}")),
-            Severity::Error => self.errors.push(format!("{who}{problem}")),
-        }
-    }
-}
-
-fn is_error(problem: &ProblemReport) -> bool {
-    problem.severity == Severity::Error
 }
 
 fn by_level(warnings: Vec<String>) -> BTreeMap<&'static str, Vec<String>> {
@@ -190,7 +155,8 @@ fn centiseconds(seconds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use contract::error::ErrorClass;
-    use contract::report::{ErrorReport, StepReport};
+    use contract::plan::Severity;
+    use contract::report::{ErrorReport, ModuleReport, Outcome, ProblemReport, StepReport};
 
     use super::*;
 
@@ -257,21 +223,21 @@ mod tests {
                 ],
             ),
         ];
-        let status = Status::of(&report);
+        let stages = Stages::of(&report);
         let failure = "scripts_user/part-001: ended with exit code 3";
-        assert_eq!(status.errors(), [failure]);
+        assert_eq!(stages.errors(), [failure]);
         let warnings = [
             "part ignored",
             "packages: failed before: at an earlier boot",
         ];
-        assert_eq!(status.recoverable_errors()["WARNING"], warnings);
-        assert!(status.is_over);
-        let v1 = Value::Object(status.v1(990.0));
+        assert_eq!(stages.recoverable_errors()["WARNING"], warnings);
+        assert!(stages.is_over);
+        let v1 = Value::Object(stages.v1(990.0));
         assert_eq!(v1["modules-final"]["finished"], 12.26);
         assert_eq!(v1["modules-final"]["errors"], json!([failure]));
         assert_eq!(v1["init"]["recoverable_errors"]["WARNING"][0], warnings[0]);
         assert_eq!(v1["modules-config"]["start"], Value::Null);
-        assert_eq!(status.last_update(), Some(1002.256));
+        assert_eq!(stages.last_update(), Some(1002.256));
     }
 
     #[test]
@@ -282,9 +248,9 @@ mod tests {
             stage(Stage::Early, Some(1000.0), Vec::new()),
             stage(Stage::Identity, None, Vec::new()),
         ];
-        let status = Status::of(&report);
-        assert_eq!((status.stage, status.is_over), (Some("init"), false));
-        assert_eq!(status.datasource.as_deref(), Some("DataSourceEc2Local"));
-        assert_eq!(status.recoverable_errors(), BTreeMap::new());
+        let stages = Stages::of(&report);
+        assert_eq!((stages.stage, stages.is_over), (Some("init"), false));
+        assert_eq!(stages.datasource.as_deref(), Some("DataSourceEc2Local"));
+        assert_eq!(stages.recoverable_errors(), BTreeMap::new());
     }
 }

@@ -58,7 +58,7 @@ pub fn published(probe: &dyn Probe, report: &Report) -> Vec<Effect> {
     take(&mut stages.init, report, &init, now);
     take(&mut stages.config, report, &[Stage::Config], now);
     take(&mut stages.last, report, &[Stage::Final], now);
-    stages.init.note(of_report(report));
+    stages.init.note(Told::of_report(report));
     let class = report.datasource.as_deref().map(datasource::class);
     let mut effects = stages.effects(class.as_deref());
     if is_over(report, Stage::Final) {
@@ -97,13 +97,24 @@ fn link(name: &str) -> Effect {
 }
 
 /// What is wrong, by how bad it is.
-#[derive(Default)]
-struct Told {
-    errors: Vec<String>,
-    warnings: Vec<String>,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// What failed: `scripts_user/part-001: ...`.
+    pub errors: Vec<String>,
+    /// What was ignored, guessed or interrupted.
+    pub warnings: Vec<String>,
 }
 
 impl Told {
+    /// What is wrong with user data, the configuration or the data source.
+    pub(super) fn of_report(report: &Report) -> Self {
+        let mut told = Self::default();
+        for problem in &report.problems {
+            told.add(problem.severity, problem.to_string());
+        }
+        told
+    }
+
     fn add(&mut self, severity: Severity, text: String) {
         match severity {
             Severity::Error => self.errors.push(text),
@@ -113,7 +124,7 @@ impl Told {
         }
     }
 
-    fn module(&mut self, module: &ModuleReport) {
+    pub(super) fn module(&mut self, module: &ModuleReport) {
         let name = &module.name;
         let before = self.errors.len() + self.warnings.len();
         for problem in &module.problems {
@@ -143,14 +154,6 @@ impl Told {
             _ => {}
         }
     }
-}
-
-fn of_report(report: &Report) -> Told {
-    let mut told = Told::default();
-    for problem in &report.problems {
-        told.add(problem.severity, problem.to_string());
-    }
-    told
 }
 
 /// One of cloud-init's stages, as it writes it down.
