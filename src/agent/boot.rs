@@ -239,13 +239,15 @@ pub(crate) const fn outcome_word(outcome: &Outcome) -> &'static str {
     }
 }
 
+/// Files that switch it off.
+pub(crate) const MARKERS: [&str; 2] = ["/etc/firstlight/disabled", "/etc/cloud/cloud-init.disabled"];
+
 /// Whether firstlight is switched off on this machine, and by what.
 ///
 /// The units' conditions say the same, as far as systemd can tell.
 pub(crate) fn switched_off(session: &Session) -> Option<String> {
     let probe: &dyn Probe = &session.host;
-    let markers = ["/etc/firstlight/disabled", "/etc/cloud/cloud-init.disabled"];
-    let marker = markers.iter().find(|path| {
+    let marker = MARKERS.iter().find(|path| {
         probe
             .kind(std::path::Path::new(path))
             .is_ok_and(|kind| kind.is_some())

@@ -48,6 +48,8 @@ pub(crate) fn of_boot(prepared: &Prepared, told: &[Problem]) -> Vec<Problem> {
 /// Something found in a file.
 pub(crate) struct Remark {
     pub(crate) problem: Problem,
+    /// Whether it is only of what looks like a secret.
+    pub(crate) is_of_secret: bool,
     /// The part of user data it stands in, if that has several.
     pub(crate) part: Option<String>,
     /// The line it stands in, as far as everybody may see it.
@@ -228,17 +230,19 @@ impl Checked {
     /// All of it in the order of the text, each with its line.
     fn remarks(self, texts: &[PartRow]) -> Vec<Remark> {
         let Self {
-            mut problems,
+            problems,
             finds,
             secrets,
         } = self;
-        problems.extend(secrets);
+        let problems = problems.into_iter().map(|problem| (problem, false));
+        let mut problems: Vec<(Problem, bool)> = problems.collect();
+        problems.extend(secrets.into_iter().map(|problem| (problem, true)));
         let order = |place: &Place| {
             let part = texts.iter().position(|part| part.name == *place.source);
             (part, place.line, place.column)
         };
-        problems.sort_by_key(|problem| problem.place.as_ref().map(order));
-        let remark = |problem: Problem| {
+        problems.sort_by_key(|(problem, _)| problem.place.as_ref().map(order));
+        let remark = |(problem, is_of_secret): (Problem, bool)| {
             let place = problem.place.as_ref();
             let part = place.and_then(|at| texts.iter().find(|part| part.name == *at.source));
             let name = part.map(|part| part.name.clone());
@@ -248,6 +252,7 @@ impl Checked {
                     .zip(part)
                     .and_then(|(at, part)| line(at, part, &finds)),
                 problem,
+                is_of_secret,
             }
         };
         problems.into_iter().map(remark).collect()

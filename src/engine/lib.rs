@@ -32,4 +32,4 @@ mod vendor;
 
 pub use prepare::{PartRow, Prepared, prepare, prepare_with};
 pub use templates::render;
-pub use user_data::{Reach, Surroundings};
+pub use user_data::{Reach, Surroundings, type_by_beginning};

@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use contract::error::EffectError;
-use contract::machine::Probe;
+use contract::file::Target;
+use contract::machine::{FileKind, Probe};
 use nix::fcntl::OFlag;
 
 use crate::files;
@@ -71,6 +72,22 @@ pub fn boot_id(host: &Host) -> Option<String> {
     let bytes = host.read(Path::new("/proc/sys/kernel/random/boot_id"));
     let text = String::from_utf8(bytes.ok()??).ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
+/// Removes a file, a link or a directory with all that is in it, links not followed; tells whether
+/// it was there.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn remove(host: &Host, path: &Path) -> io::Result<bool> {
+    match host.kind(path)? {
+        None => Ok(false),
+        Some(FileKind::Directory) => files::remove_tree(host, path),
+        Some(FileKind::File | FileKind::Link | FileKind::Other) => {
+            files::absent(host, &Target::Path(path.to_owned())).map_err(io::Error::other)?;
+            Ok(true)
+        }
+    }
 }
 
 /// Removes /var/lib/firstlight and /run/firstlight below the root; tells which were there.

@@ -46,6 +46,7 @@ impl Validate {
             let remarks = self.check(file).unwrap_or_else(|error| {
                 vec![Remark {
                     problem: Problem::error(None, format!("{error:#}")),
+                    is_of_secret: false,
                     part: None,
                     line: None,
                 }]

@@ -37,7 +37,7 @@ const UNKNOWN: &str = "unknown";
 impl CloudId {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let mut session = super::machine()?;
-        let phase = Now::look(&session.host).phase();
+        let phase = Now::look(&session).phase();
         let code = match phase {
             Phase::Disabled => 2,
             Phase::NotStarted => 3,

@@ -4,10 +4,12 @@
 //! Options, exit codes and what programs read are those of cloud-init 25.1.4; help and errors for
 //! people are firstlight's own. Source: `cloudinit/cmd/main.py`.
 
+mod clean;
 mod cloud_id;
 mod now;
 mod per;
 mod query;
+mod schema;
 mod stages;
 mod status;
 
@@ -89,9 +91,15 @@ enum Command {
     Modules(stages::Modules),
     Single(stages::Single),
     Query(query::Query),
-    Features,
+    Features(Features),
+    Clean(clean::Clean),
     Status(status::Status),
+    Schema(schema::Schema),
 }
+
+/// List what this version can do of what tools ask for: nothing, as it sets up no networks.
+#[derive(Debug, clap::Args)]
+struct Features {}
 
 /// What argparse exits with when the command line is wrong.
 const USAGE: u8 = 2;
@@ -122,8 +130,10 @@ fn cloud_init() -> ExitCode {
         Command::Modules(command) => command.run(),
         Command::Single(command) => command.run(),
         Command::Query(command) => command.run(),
-        Command::Features => Ok(ExitCode::SUCCESS),
+        Command::Features(_) => Ok(ExitCode::SUCCESS),
+        Command::Clean(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Schema(command) => command.run(),
     })
 }
 

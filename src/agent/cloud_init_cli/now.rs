@@ -7,9 +7,10 @@ use std::path::Path;
 use contract::machine::Probe;
 use engine::cloud_init::stages::Stages;
 use engine::{kernel, report_file};
-use system::{Host, RunLock};
+use system::RunLock;
 
 use crate::boot;
+use crate::session::Session;
 
 /// What cloud-init's tools are told of this boot.
 pub(super) struct Now {
@@ -52,8 +53,9 @@ pub(super) struct Why {
 const UNITS: [&str; 2] = ["firstlight.service", "firstlight-final.service"];
 
 impl Now {
-    pub(super) fn look(host: &Host) -> Self {
-        let why = why(host);
+    pub(super) fn look(session: &Session) -> Self {
+        let host = &session.host;
+        let why = why(session);
         let boot_id = system::boot_id(host);
         let report = report_file::read(host).filter(|report| report.boot_id == boot_id);
         let stages = report.as_ref().map(Stages::of);
@@ -78,13 +80,16 @@ impl Now {
 }
 
 /// Whether it runs on this machine: what keeps firstlight from it, in cloud-init's codes.
-fn why(host: &Host) -> Why {
-    let is_systemd = host
-        .kind(Path::new("/run/systemd/system"))
-        .is_ok_and(|kind| kind.is_some());
-    let (code, detail, is_off) = match (boot::switched_off(host), kernel::switches_off(host)) {
+fn why(session: &Session) -> Why {
+    let host = &session.host;
+    let exists = |path: &str| host.kind(Path::new(path)).is_ok_and(|kind| kind.is_some());
+    let is_systemd = exists("/run/systemd/system");
+    let is_marked = boot::MARKERS.iter().any(|path| exists(path));
+    let (code, detail, is_off) = match (boot::switched_off(session), kernel::switches_off(host)) {
+        (Some(why), _) if is_marked => ("disabled-by-marker-file", why, true),
         (Some(why), Some(_)) => ("disabled-by-kernel-command-line", why, true),
-        (Some(why), None) => ("disabled-by-marker-file", why, true),
+        // As cloud-init's own generator does where it finds no data source.
+        (Some(why), None) => ("disabled-by-generator", why, true),
         (None, _) if is_systemd => (
             "enabled-by-generator",
             "firstlight is enabled".to_owned(),

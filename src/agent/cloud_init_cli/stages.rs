@@ -190,7 +190,7 @@ fn configuration(file: &Path) -> anyhow::Result<Mapping> {
 /// Stages of a boot, of which the status tells.
 fn run(stages: &[Stage]) -> anyhow::Result<ExitCode> {
     let mut session = open()?;
-    if let Some(why) = boot::switched_off(&session.host) {
+    if let Some(why) = boot::switched_off(&session) {
         table::complain(&format!("firstlight is switched off: {why}"));
         return Ok(ExitCode::SUCCESS);
     }

@@ -53,14 +53,14 @@ const STUCK: &str = "a unit of firstlight failed: see `systemctl status firstlig
 impl Status {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let session = super::machine()?;
-        let mut now = Now::look(&session.host);
+        let mut now = Now::look(&session);
         while self.wait && matches!(now.phase(), Phase::NotStarted | Phase::Running) {
             if self.format == Format::Tabular {
                 table::bytes(b".");
                 let _ = std::io::stdout().flush();
             }
             thread::sleep(POLL);
-            now = Now::look(&session.host);
+            now = Now::look(&session);
         }
         let told = Told::of(&now, &session.host);
         match self.format {

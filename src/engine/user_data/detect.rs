@@ -64,6 +64,17 @@ pub(super) fn of(declared: &str, body: &[u8], parameters: &Parameters) -> Type {
     of_type(declared)
 }
 
+/// The type of a text that begins as user data of one part does; `None` of any other. Source of the
+/// names: cloud-init, `cloudinit/handlers/__init__.py`, `INCLUSION_TYPES_MAP`.
+#[must_use]
+pub fn type_by_beginning(body: &[u8]) -> Option<String> {
+    Some(match sniff(body)? {
+        Type::Part(kind) => kind.mime().to_owned(),
+        Type::Archive => "text/cloud-config-archive".to_owned(),
+        Type::Include => "text/x-include-url".to_owned(),
+    })
+}
+
 /// What begins like this, letters in any case and white space before it.
 pub(super) fn sniff(body: &[u8]) -> Option<Type> {
     let text = String::from_utf8_lossy(trimmed(body)?);

@@ -17,6 +17,7 @@ mod tests;
 use contract::user_data::PartKind;
 
 pub(crate) use decoder::Decoded;
+pub use detect::type_by_beginning;
 pub(crate) use include::{Kept, decode};
 pub use include::{Reach, Surroundings};
 pub(crate) use number::int;

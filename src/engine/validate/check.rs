@@ -44,13 +44,13 @@ impl Schema {
         let Some(known) = find(self.keys.iter().copied(), name) else {
             let shown = shown(name);
             if self.foreign.contains(&name) {
-                let message = format!("`{shown}` is cloud-init's, and this version does not do it");
+                let message = format!("`{shown}` {NOT_DONE}");
                 return checker.unknown(&key.place, message, None);
             }
             let ours = self.keys.iter().flat_map(|key| key.names());
             let meant = nearest(name, ours.chain(self.foreign.iter().copied()));
             let hint = meant.map(|meant| format!("did you mean `{meant}`?"));
-            return checker.unknown(&key.place, format!("unknown key `{shown}`"), hint);
+            return checker.unknown(&key.place, format!("{UNKNOWN_KEY} `{shown}`"), hint);
         };
         if known.is_for_images && !is_of_image(&key.place) && !value.is_null() {
             let message = format!("`{name}` counts in the image's configuration alone");
@@ -59,6 +59,12 @@ impl Schema {
         checker.pair(known, name, key, value, name);
     }
 }
+
+/// What is said of a key that is cloud-init's alone.
+const NOT_DONE: &str = "is cloud-init's, and this version does not do it";
+
+/// What is said of a key that nobody knows, before its name.
+pub const UNKNOWN_KEY: &str = "unknown key";
 
 #[derive(Default)]
 struct Checker {
@@ -146,7 +152,7 @@ impl Checker {
             let meant = nearest(&name, fields.iter().map(|key| key.name));
             let hint =
                 meant.map_or_else(|| known(fields), |meant| format!("did you mean `{meant}`?"));
-            self.unknown(&key.place, format!("unknown key `{below}`"), Some(hint));
+            self.unknown(&key.place, format!("{UNKNOWN_KEY} `{below}`"), Some(hint));
             if let Some(problem) = self.problems.last_mut().filter(|_| is_strict) {
                 problem.severity = Severity::Error;
             }

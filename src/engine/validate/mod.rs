@@ -11,6 +11,7 @@ mod tests;
 
 use contract::schema::Key;
 
+pub use check::UNKNOWN_KEY;
 pub use json_schema::properties;
 pub use keys::KEYS;
 pub use secrets::{Find, Within, lint, redacted};
