@@ -240,7 +240,8 @@ pub(crate) const fn outcome_word(outcome: &Outcome) -> &'static str {
 }
 
 /// Files that switch it off.
-pub(crate) const MARKERS: [&str; 2] = ["/etc/firstlight/disabled", "/etc/cloud/cloud-init.disabled"];
+pub(crate) const MARKERS: [&str; 2] =
+    ["/etc/firstlight/disabled", "/etc/cloud/cloud-init.disabled"];
 
 /// Whether firstlight is switched off on this machine, and by what.
 ///
