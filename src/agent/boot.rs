@@ -1,5 +1,7 @@
 //! The boot: stages in their order, the gate, and a report after each.
 
+use std::time::Duration;
+
 use contract::datasource::Found;
 use contract::machine::{Machine, Probe};
 use contract::module::Stage;
@@ -45,7 +47,10 @@ pub(crate) fn run(
         session::note_stage(&mut report, unfinished(*stage));
         session::publish(session, &report);
         // Nobody who wants to log in waits for the disk: the records come after it.
+        let before = system::time_in_programs();
+        let mut in_programs = Duration::ZERO;
         let mut over = || {
+            in_programs = system::time_in_programs().saturating_sub(before);
             if *stage == Stage::Identity {
                 gate.open();
             }
@@ -60,7 +65,7 @@ pub(crate) fn run(
             },
         };
         let all = |_: &_| true;
-        let done = session::run_stage(
+        let mut done = session::run_stage(
             session,
             &known,
             &mut semaphores,
@@ -69,6 +74,7 @@ pub(crate) fn run(
             &all,
             &mut mode,
         );
+        done.programs_us = u64::try_from(in_programs.as_micros()).unwrap_or(u64::MAX);
         if session.settings.cloud_init_compat && done.finished.is_some() {
             cloud_init::over(&session.host, *stage, &known.metadata);
         }
@@ -163,6 +169,7 @@ fn unfinished(stage: Stage) -> StageReport {
         stage,
         started: session::now(),
         finished: None,
+        programs_us: 0,
         modules: Vec::new(),
     }
 }

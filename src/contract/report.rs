@@ -48,6 +48,9 @@ pub struct StageReport {
     pub started: f64,
     /// Unix time; absent while it runs.
     pub finished: Option<f64>,
+    /// How long its modules only waited for programs that they ran, in microseconds.
+    #[serde(default)]
+    pub programs_us: u64,
     /// Its modules, in the order in which they ran.
     pub modules: Vec<ModuleReport>,
 }

@@ -71,6 +71,7 @@ impl Runner<'_> {
             started,
             // What is left of it is done at the next boot.
             finished: (!ends_here).then(unix_time),
+            programs_us: 0,
             modules,
         }
     }

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use contract::effect::{CommandSpec, Program};
@@ -114,6 +115,10 @@ pub(crate) struct Started {
     kept: Option<Kept>,
     is_live: bool,
 }
+
+/// Between two looks at whether a program has ended.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(200);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts a program and waits for its end; how long that took.
 pub(crate) fn spawn(host: &Host, start: &Start<'_>) -> Result<Duration, EffectError> {
@@ -306,23 +311,40 @@ fn interpreter(probe: &dyn Probe, path: &Path) -> io::Result<Option<String>> {
     Ok(first.split_ascii_whitespace().next().map(ToOwned::to_owned))
 }
 
+/// How long this process has waited for programs, in microseconds.
+static WAITED: AtomicU64 = AtomicU64::new(0);
+
+/// How long this process has done nothing but wait for programs that it ran.
+pub fn time_in_programs() -> Duration {
+    Duration::from_micros(WAITED.load(Ordering::Relaxed))
+}
+
 /// `None`: it did not end in time, and its process group was killed.
 fn wait(child: &mut Child, timeout: Option<Duration>) -> io::Result<Option<ExitStatus>> {
-    let Some(timeout) = timeout else {
-        return child.wait().map(Some);
-    };
     let begun = Instant::now();
-    let mut pause = Duration::from_millis(1);
+    let status = match timeout {
+        None => child.wait().map(Some),
+        Some(timeout) => wait_until(child, begun + timeout),
+    };
+    let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    WAITED.fetch_add(waited, Ordering::Relaxed);
+    status
+}
+
+fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        let left = timeout.saturating_sub(begun.elapsed());
+        let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
+        // Logins may be waiting for it, so it is noticed soon after its end: within an eighth of
+        // the time that it took.
+        let pause = (begun.elapsed() / 8).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         std::thread::sleep(pause.min(left));
-        pause = (pause * 2).min(Duration::from_millis(50));
     }
     if let Ok(pid) = i32::try_from(child.id()) {
         // It may have ended this moment.

@@ -189,6 +189,7 @@ mod tests {
             stage,
             started: 1000.0,
             finished,
+            programs_us: 0,
             modules,
         }
     }

@@ -287,6 +287,7 @@ mod tests {
             stage,
             started: 1.0,
             finished: finished.then_some(2.0),
+            programs_us: 0,
             modules,
         }
     }
