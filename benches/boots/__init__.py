@@ -1,0 +1,1 @@
+"""Boots compared: what is booted, what is measured of it, and how it is told."""

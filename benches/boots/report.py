@@ -1,0 +1,147 @@
+"""Figures of boots as a page with tables, and as a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+from xml.sax.saxutils import escape
+
+IMAGES = ("bare", "cloud-init", "firstlight")
+BOOTS = {"first": "a new instance", "later": "the same instance again"}
+# Key of a figure, what it is, and its unit.
+FIGURES = (
+    ("sshd_ms", "time to sshd", "ms"),
+    ("multi_user_ms", "time to multi-user.target", "ms"),
+    ("finished_ms", "time until all is done", "ms"),
+    ("units_cpu_ms", "processor time of its units, with all programs that they run", "ms"),
+    ("own_cpu_ms", "of that, its own", "ms"),
+    ("own_memory_kib", "its own memory at most", "KiB"),
+    ("requests", "requests to the metadata service", ""),
+)
+
+HEAD = """\
+# Boots compared
+
+The same Debian 13 image bare (with the accounts in it, and a unit that makes host keys), with Debian's
+cloud-init 25.1.4 and with firstlight, booted in turn in a container with its own systemd, network,
+DHCP and metadata service ([tests/vm](../tests/vm)). The user data is a usual document
+([benches/document](../benches/document)): a host name, two users with keys, ten files, runcmd.
+Figures are medians of {rounds} rounds, times are from the start of systemd, on {machine}.
+`benches/boot` makes this page anew.
+
+![Time to sshd and until all is done](boot.svg)
+"""
+
+
+def of(figures: dict) -> tuple[str, str]:
+    """The page, and its picture."""
+    boots = figures["boots"]
+    rounds = max(boot["round"] for boot in boots)
+    where = figures["machine"]
+    machine = f"a machine with {where['cpus']} processors and Linux {where['kernel'].split('-')[0]}"
+    parts = [HEAD.format(rounds=rounds, machine=machine)]
+    for boot, says in BOOTS.items():
+        own = [one for one in boots if one["boot"] == boot]
+        parts += [f"## {says.capitalize()}\n", _medians(own), _differences(own), _ready(own)]
+    parts += ["## On disk\n", _disk(figures["installed"])]
+    return "\n".join(parts), picture(boots)
+
+
+def _values(boots: Sequence[dict], image: str, key: str) -> list[float]:
+    """A figure of an image, round by round."""
+    own = sorted((boot for boot in boots if boot["image"] == image), key=lambda boot: boot["round"])
+    return [boot[key] for boot in own if key in boot]
+
+
+def _medians(boots: Sequence[dict]) -> str:
+    lines = ["| | " + " | ".join(IMAGES) + " | cloud-init / firstlight |", "|---" * 5 + "|"]
+    for key, says, unit in FIGURES:
+        found = [median(values) if (values := _values(boots, image, key)) else 0 for image in IMAGES]
+        cells = [f"{number(value)} {unit}".strip() if value else "" for value in found]
+        ratio = f"{found[1] / found[2]:.1f}" if found[1] and found[2] else ""
+        lines.append(f"| {says} | " + " | ".join(cells) + f" | {ratio} |")
+    return "\n".join(lines) + "\n"
+
+
+def _differences(boots: Sequence[dict]) -> str:
+    """What each costs beyond the bare image until sshd is there, round by round."""
+    lines = ["Time to sshd beyond that of the bare image of the same round:\n"]
+    for image in IMAGES[1:]:
+        pairs = zip(_values(boots, image, "sshd_ms"), _values(boots, "bare", "sshd_ms"))
+        sorted_ = sorted(one - bare for one, bare in pairs)
+        middle, (low, high) = median(sorted_), interval(sorted_)
+        claim = "" if high - low <= abs(middle) else "; the interval is wider than the difference, so nothing is claimed"
+        lines.append(f"- {image}: {number(middle)} ms (95 % interval {number(low)} to {number(high)} ms){claim}")
+    return "\n".join(lines) + "\n"
+
+
+def _ready(boots: Sequence[dict]) -> str:
+    ready, programs = (_values(boots, "firstlight", key) for key in ("to_ready_ms", "in_programs_ms"))
+    alone = [whole - part for whole, part in zip(ready, programs)]
+    return (
+        "From the later of firstlight's start and the first route to READY, when logins may begin: "
+        f"{number(median(ready))} ms, of which {number(median(programs))} ms waiting for programs "
+        f"(useradd, ssh-keygen ...); without them {number(median(alone))} ms "
+        f"({number(min(alone))} to {number(max(alone))}).\n"
+    )
+
+
+def _disk(installed: dict) -> str:
+    theirs, ours = installed["cloud_init_kib"], installed["firstlight_kib"]
+    return (
+        f"cloud-init brings {installed['cloud_init_packages']} packages with {theirs / 1024:.1f} MiB, "
+        f"firstlight is {ours / 1024:.1f} MiB: {theirs / ours:.1f} times less.\n"
+    )
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Within which the median of all is with 95 %, from the order of these: nothing is assumed of
+    how they are distributed. `values` are sorted."""
+    n = len(values)
+    outside, cut = 0.0, 0
+    while (outside := outside + 2 * math.comb(n, cut) / 2**n) <= 0.05:
+        cut += 1
+    first = max(cut - 1, 0)
+    return values[first], values[n - 1 - first]
+
+
+def number(value: float) -> str:
+    """Three digits are enough."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}".removesuffix(".0")
+
+
+# --- the picture ----------------------------------------------------------------------------------
+
+COLORS = {"bare": "#9aa5b1", "cloud-init": "#d9822b", "firstlight": "#2b6cb0"}
+LEFT, WIDTH, BAR, GAP = 190, 480, 18, 6
+
+
+def picture(boots: Sequence[dict]) -> str:
+    """Bars: the strong part until sshd is there, the pale part until all is done."""
+    rows = []
+    for boot, says in BOOTS.items():
+        own = [one for one in boots if one["boot"] == boot]
+        for image in IMAGES:
+            times = [median(_values(own, image, key)) for key in ("sshd_ms", "finished_ms")]
+            rows.append((f"{image}, {'first' if boot == 'first' else 'later'} boot", COLORS[image], times, says))
+    longest = max(times[1] for _, _, times, _ in rows)
+    height = len(rows) * (BAR + GAP) + 50
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 90}" height="{height}" '
+        'font-family="sans-serif" font-size="12">',
+        '<rect width="100%" height="100%" fill="white"/>',
+    ]
+    for at, (label, color, (sshd, finished), says) in enumerate(rows):
+        y = 10 + at * (BAR + GAP) + (14 if at >= len(IMAGES) else 0)
+        long, short = (WIDTH * value / longest for value in (finished, sshd))
+        lines += [
+            f"<g><title>{escape(label)} ({escape(says)}): sshd {sshd:.0f} ms, all done {finished:.0f} ms</title>",
+            f'<text x="{LEFT - 8}" y="{y + 13}" text-anchor="end">{escape(label)}</text>',
+            f'<rect x="{LEFT}" y="{y}" width="{long:.1f}" height="{BAR}" fill="{color}" opacity="0.35"/>',
+            f'<rect x="{LEFT}" y="{y}" width="{short:.1f}" height="{BAR}" fill="{color}"/>',
+            f'<text x="{LEFT + long + 6:.1f}" y="{y + 13}">{sshd:.0f} / {finished:.0f} ms</text></g>',
+        ]
+    note = "from the start of systemd: strong until sshd is there, pale until all is done"
+    lines += [f'<text x="{LEFT}" y="{height - 8}">{note}</text>', "</svg>"]
+    return "\n".join(lines) + "\n"
