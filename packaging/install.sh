@@ -18,6 +18,7 @@ cd "$(dirname "$(realpath "$0")")/.."
 
 usage="usage: packaging/install.sh [--root DIR] [--binary FILE] [--compat] [--gate-basic-target] [--package NAME]"
 compat=packaging/cloud-init-compat
+documents=target/documents
 
 main() {
     root=/ binary=target/release/firstlight
@@ -61,6 +62,19 @@ lay_firstlight() {
     install -D -m 644 -t "$root/usr/lib/tmpfiles.d" systemd/tmpfiles.d/firstlight.conf
     configuration packaging/config.yaml config.yaml
     install -d -m 755 "$root/etc/firstlight/config.d"
+    lay_documents
+}
+
+# Manual pages and completions: packaging/build writes them.
+lay_documents() {
+    [[ -d $documents ]] || return 0
+    local page
+    for page in "$documents"/man/man?/*; do
+        gzip -9n <"$page" | install -D -m 644 /dev/stdin "$root/usr/share/${page#"$documents/"}.gz"
+    done
+    for page in bash-completion/completions zsh/site-functions fish/vendor_completions.d; do
+        install -D -m 644 -t "$root/usr/share/$page" "$documents/$page"/*
+    done
 }
 
 lay_compat() {
@@ -68,21 +82,26 @@ lay_compat() {
     install -d -m 755 "$root/usr/bin"
     for name in cloud-init cloud-id cloud-init-per; do
         ln -sfn firstlight "$root/usr/bin/$name"
+        # The page says what the program is, whatever it is called.
+        install -d -m 755 "$root/usr/share/man/man1"
+        ln -sfn firstlight.1.gz "$root/usr/share/man/man1/$name.1.gz"
     done
-    # The units, and drop-ins in directories of theirs.
-    if [[ -d $compat/systemd ]]; then
-        while read -r unit; do
-            install -D -m 644 "$compat/systemd/$unit" "$units/$unit"
-        done < <(cd "$compat/systemd" && find . -type f -printf '%P\n')
-    fi
-    # Which of them are enabled says their own [Install] section.
-    install -d -m 755 "$presets"
-    {
-        echo "# As in 80-firstlight.preset."
-        [[ ! -d $compat/systemd ]] || grep -rlx --include='*.*' '\[Install\]' "$compat/systemd" \
-            | sort | sed 's#.*/#enable #'
-    } >"$presets/80-firstlight-cloud-init-compat.preset"
     configuration $compat/config.yaml config.d/10-cloud-init-compat.yaml
+    install -d -m 755 "$presets"
+    echo "# As in 80-firstlight.preset." >"$presets/80-firstlight-cloud-init-compat.preset"
+    [[ -d $compat/systemd ]] || return 0
+    # Units, drop-ins in directories of theirs, and links: names that are another unit's as well.
+    while read -r unit; do
+        if [[ -h $compat/systemd/$unit ]]; then
+            install -d -m 755 "$units"
+            cp --no-dereference "$compat/systemd/$unit" "$units/$unit"
+        else
+            install -D -m 644 "$compat/systemd/$unit" "$units/$unit"
+        fi
+    done < <(cd "$compat/systemd" && find . -type f,l -printf '%P\n')
+    # Which of them are enabled says their own [Install] section.
+    grep -rlx '\[Install\]' "$compat/systemd" | sed 's#.*/#enable #' | LC_ALL=C sort \
+        >>"$presets/80-firstlight-cloud-init-compat.preset"
 }
 
 # configuration FILE NAME: what the image's builder wrote stays.

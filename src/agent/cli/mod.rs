@@ -3,6 +3,8 @@
 mod apply;
 mod boot;
 mod clean;
+#[cfg(feature = "documents")]
+mod documents;
 mod modules;
 mod plan;
 mod query;
@@ -53,6 +55,9 @@ enum Command {
     #[command(subcommand)]
     Semaphores(semaphores::Semaphores),
     Clean(clean::Clean),
+    #[cfg(feature = "documents")]
+    #[command(hide = true)]
+    Documents(documents::Documents),
 }
 
 /// How an answer is printed.
@@ -94,6 +99,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Modules(command) => command.run(&target),
         Command::Semaphores(command) => command.run(&target),
         Command::Clean(command) => command.run(&target),
+        #[cfg(feature = "documents")]
+        Command::Documents(command) => command.run(<Cli as clap::CommandFactory>::command()),
     };
     result.unwrap_or_else(|error| {
         table::complain(&format!("error: {error:#}"));

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
-use contract::module::{Entry, Frequency, Wake};
+use contract::module::{Entry, Facts, Frequency, Wake};
 use contract::schema::{Key, Shape};
 use engine::validate::properties;
 use serde_json::json;
@@ -74,18 +74,10 @@ fn describe(entry: &Entry, format: Format) -> anyhow::Result<ExitCode> {
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let frequency = match facts.frequency {
-        Frequency::Always => "at every boot",
-        Frequency::Instance => "once for an instance",
-        Frequency::Once => "once for a disk",
-    };
-    let wake = match facts.wake {
-        Wake::OnKeys if !facts.keys.is_empty() => ", if one of its keys is given",
-        _ => "",
-    };
     table::line(&format!("{}: {}", facts.name, facts.summary));
     let stage = facts.stage.as_str();
-    table::line(&format!("stage {stage}, {frequency}{wake}"));
+    let frequency = frequency(facts);
+    table::line(&format!("stage {stage}, {frequency}"));
     if !facts.keys.is_empty() {
         let mut rows = vec![table::row(["KEY", "HOLDS", "DEFAULT", "WHAT"])];
         facts
@@ -96,6 +88,20 @@ fn describe(entry: &Entry, format: Format) -> anyhow::Result<ExitCode> {
         table::print(&rows);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How often a module runs and when, in words.
+pub(super) fn frequency(facts: &Facts) -> String {
+    let frequency = match facts.frequency {
+        Frequency::Always => "at every boot",
+        Frequency::Instance => "once for an instance",
+        Frequency::Once => "once for a disk",
+    };
+    let wake = match facts.wake {
+        Wake::OnKeys if !facts.keys.is_empty() => ", if one of its keys is given",
+        _ => "",
+    };
+    format!("{frequency}{wake}")
 }
 
 /// A row for the key and for each field below it.
