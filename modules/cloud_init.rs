@@ -84,6 +84,20 @@ pub const CLOUD_INIT: &[&str] = &[
     "ubuntu_init_switch",
 ];
 
+/// The name of the file in which cloud-init notes that a module has been run. What one module of
+/// cloud-init does and several do here has one.
+///
+/// Source: cloud-init, `cloudinit/config/modules.py` (`_run_modules`), `cloudinit/helpers.py`
+/// (`canon_sem_name`), `cloudinit/cmd/main.py` (`consume_data`).
+#[must_use]
+pub fn semaphore(module: &str) -> String {
+    match module {
+        "part_handlers" => "consume_data".to_owned(),
+        "ssh_rsa" => "config_ssh".to_owned(),
+        _ => format!("config_{module}"),
+    }
+}
+
 /// The top-level keys that cloud-init reads, in alphabetical order, whoever reads them here.
 ///
 /// Source: cloud-init 26.1, `cloudinit/config/schemas/schema-cloud-config-v1.json`, and of the keys

@@ -151,7 +151,7 @@ fn step(name: String, body: Secret<Vec<u8>>, ctx: &Context<'_>) -> Step {
 }
 
 fn path(name: &str, ctx: &Context<'_>) -> PathBuf {
-    ctx.instance_dir.join("scripts").join(name)
+    ctx.scripts_dir.join(name)
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ impl Module for Vendor {
     type Section = NoKeys;
 
     fn plan(_: NoKeys, ctx: &Context<'_>) -> Plan {
-        let dir = ctx.instance_dir.join("scripts/vendor");
+        let dir = ctx.scripts_dir.join("vendor");
         let scripts = of_kind(&PartKind::Script, true, ctx);
         if scripts.is_empty() {
             return Plan::nothing();

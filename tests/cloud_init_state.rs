@@ -4,6 +4,7 @@ mod support;
 
 use serde_json::Value;
 use support::Case;
+use support::debian::Debian;
 
 const META_DATA: &str = "instance-id: i-1\nlocal-hostname: one\n";
 const COMPAT: &str = "firstlight: {cloud_init_compat: true}\n";
@@ -107,4 +108,149 @@ fn a_machine_where_it_is_switched_off_says_so() {
     assert!(case.path("run/cloud-init/disabled").exists());
     assert!(!case.path("run/cloud-init/enabled").exists());
     assert!(!case.path("run/cloud-init/status.json").exists());
+}
+
+/// A Debian whose image asks for it.
+fn debian() -> Option<Debian> {
+    Debian::with_image(COMPAT)
+}
+
+const SEMAPHORES: &str = "var/lib/cloud/instances/i-1/sem";
+
+/// One boot with this user data, to its end.
+fn boot(debian: &Debian, user_data: &str) {
+    let said = debian.run_with(user_data, META_DATA, &["boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+const COUNTS: &str = "#!/bin/sh\necho x >>/srv/count\n";
+
+#[test]
+fn whoever_takes_a_semaphore_away_gets_the_module_again() {
+    let Some(debian) = debian() else { return };
+    let user_data =
+        "#cloud-config\nwrite_files: [{path: /srv/a, content: a}]\nruncmd: [echo x >>/srv/count]\n";
+    let count = || debian.lines("srv/count");
+    boot(&debian, user_data);
+    boot(&debian, user_data);
+    assert_eq!(count(), 1);
+
+    remove(&debian, &format!("{SEMAPHORES}/config_scripts_user"));
+    remove(&debian, "srv/a");
+    boot(&debian, user_data);
+    assert_eq!(count(), 2);
+    assert!(!debian.path("srv/a").exists(), "only scripts_user is due");
+    let status = debian.run(&["status"]).text;
+    assert!(status.contains("taken away"), "{status}");
+    boot(&debian, user_data);
+    assert_eq!(count(), 2, "once is enough");
+
+    remove(&debian, &format!("{SEMAPHORES}/config_write_files"));
+    let plan = debian.run_with(user_data, META_DATA, &["plan"]);
+    assert!(plan.text.contains("/srv/a"), "{plan:?}");
+    boot(&debian, user_data);
+    assert_eq!(debian.text("srv/a"), "a");
+
+    std::fs::remove_dir_all(debian.path("var/lib/cloud/instances")).ok();
+    boot(&debian, user_data);
+    assert_eq!(count(), 3);
+    boot(&debian, user_data);
+    assert_eq!(count(), 3);
+}
+
+#[test]
+fn a_script_that_takes_its_own_semaphore_away_runs_at_each_boot() {
+    let Some(debian) = debian() else { return };
+    let user_data = format!("{COUNTS}rm /var/lib/cloud/instance/sem/config_scripts_user\n");
+    for count in 1..=3 {
+        boot(&debian, &user_data);
+        assert_eq!(debian.lines("srv/count"), count);
+    }
+}
+
+#[test]
+fn what_cloud_init_has_done_is_not_done_again() {
+    let Some(debian) = debian() else { return };
+    let user_data = multipart();
+    debian.write("etc/hostname", "kept\n");
+    for name in [
+        "config_scripts_user",
+        "config_set_hostname",
+        "config_users_groups",
+        "config_ssh",
+    ] {
+        debian.write(&format!("{SEMAPHORES}/{name}"), "27: 1795625040.65\n");
+    }
+    debian.write(
+        "var/lib/cloud/sem/config_scripts_per_once.once",
+        "27: 1795625040.65\n",
+    );
+    debian.write("var/lib/cloud/data/instance-id", "i-1\n");
+    boot(&debian, &user_data);
+    assert!(!debian.path("srv/count").exists());
+    assert!(!debian.path("srv/once").exists());
+    assert_eq!(debian.text("srv/a"), "a", "what it has not done is done");
+    assert_eq!(debian.text("etc/hostname"), "kept\n");
+    let status = debian.run(&["status"]);
+    assert_eq!(status.code, 0, "{status:?}");
+    assert!(status.text.contains("not done again: 6 ("), "{status:?}");
+    boot(&debian, &user_data);
+    assert!(!debian.path("srv/count").exists());
+
+    // Another instance of the same image is new, but for what is done once for a machine.
+    let said = debian.run_with(&user_data, "instance-id: i-2\n", &["boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(debian.lines("srv/count"), 1);
+    assert!(!debian.path("srv/once").exists());
+
+    let said = debian.run(&["semaphores", "reset", "scripts_per_once"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let said = debian.run_with(&user_data, "instance-id: i-2\n", &["boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(debian.lines("srv/once"), 1);
+}
+
+#[test]
+fn scripts_are_where_cloud_init_has_them() {
+    let Some(debian) = debian() else { return };
+    boot(&debian, &multipart());
+    let dir = "var/lib/cloud/instances/i-1/scripts";
+    for name in ["part-002", "runcmd"] {
+        assert_eq!(debian.mode(&format!("{dir}/{name}")), 0o700, "{name}");
+    }
+    assert_eq!(debian.mode("var/lib/cloud/scripts/per-once/once.sh"), 0o700);
+    assert!(
+        !debian
+            .path("var/lib/firstlight/instances/i-1/scripts")
+            .exists()
+    );
+    assert_eq!(debian.text("srv/name").trim(), format!("/{dir}/part-002"));
+}
+
+fn multipart() -> String {
+    let part = |kind: &str, name: &str, text: &str| {
+        format!("--=\nContent-Type: text/{kind}\n{name}\n{text}\n")
+    };
+    let named = "Content-Disposition: attachment; filename=\"once.sh\"\n";
+    [
+        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"=\"\n\n".to_owned(),
+        part(
+            "cloud-config",
+            "",
+            "#cloud-config\nruncmd: ['true']\nwrite_files: [{path: /srv/a, content: a}]",
+        ),
+        part("x-shellscript", "", &format!("{COUNTS}echo $0 >/srv/name")),
+        part(
+            "x-shellscript-per-once",
+            named,
+            "#!/bin/sh\necho x >>/srv/once",
+        ),
+        "--=--\n".to_owned(),
+    ]
+    .concat()
+}
+
+#[allow(clippy::unwrap_used, reason = "for tests only")]
+fn remove(debian: &Debian, path: &str) {
+    std::fs::remove_file(debian.path(path)).unwrap();
 }

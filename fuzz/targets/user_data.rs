@@ -47,6 +47,7 @@ pub(super) fn run(data: &[u8]) {
         scripts: &prepared.scripts,
         handlers: &prepared.handlers,
         instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
+        scripts_dir: Path::new("/var/lib/firstlight/instances/i-1/scripts"),
         probe: &machine,
         render: engine::render,
     };

@@ -41,7 +41,8 @@ pub(crate) fn run(
         go_on(session)?
     };
     let session = &*session;
-    let mut semaphores = session.semaphores(&known)?;
+    let (mut semaphores, told) = session.reconciled(&known)?;
+    report.problems.extend(told.iter().map(ProblemReport::from));
     for stage in stages {
         notifier.status(&format!("stage {}", stage.as_str()));
         session::note_stage(&mut report, unfinished(*stage));

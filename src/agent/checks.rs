@@ -195,6 +195,7 @@ impl Checked {
             scripts: &[],
             handlers: &[],
             instance_dir: dir,
+            scripts_dir: dir,
             probe: &NoFiles,
             render: engine::render,
         };

@@ -1,11 +1,16 @@
 //! What tools that know cloud-init look for, kept up to date while a boot goes on.
 
+use std::path::PathBuf;
+
 use contract::effect::Effect;
 use contract::instance::InstanceMetadata;
 use contract::machine::Machine;
 use contract::module::Stage;
+use contract::plan::Problem;
 use contract::report::Report;
-use engine::cloud_init::{self, Instance};
+use engine::cloud_init::{self, Instance, Marks};
+use engine::semaphore::Semaphores;
+use engine::store::Store;
 
 /// A boot begins: it runs from now on, for everybody who waits.
 pub(crate) fn begin(machine: &dyn Machine) {
@@ -20,6 +25,30 @@ pub(crate) fn disable(machine: &dyn Machine) {
 /// It is known which instance this is.
 pub(crate) fn know(machine: &dyn Machine, instance: &Instance<'_>) {
     perform(machine, cloud_init::known(machine, instance));
+}
+
+/// Takes in what others have done about semaphores, and tells of it.
+pub(crate) fn reconcile(
+    machine: &dyn Machine,
+    semaphores: &mut Semaphores,
+    marks: &Marks,
+    dry: bool,
+) -> Vec<Problem> {
+    cloud_init::reconcile(machine, semaphores, marks, dry).unwrap_or_else(|error| {
+        let why = contract::error::chain(&error);
+        let message = format!("cloud-init's semaphores are not regarded: {why}");
+        vec![Problem::warning(None, message)]
+    })
+}
+
+/// Where the scripts of an instance's user data are: tools look for them where cloud-init has them.
+pub(crate) fn scripts_dir(is_on: bool, metadata: &InstanceMetadata) -> PathBuf {
+    let id = &metadata.instance_id;
+    if is_on {
+        cloud_init::scripts_dir(id)
+    } else {
+        Store::dir_of(id).join("scripts")
+    }
 }
 
 /// A stage has come to its end.

@@ -12,6 +12,7 @@ mod log;
 mod notify;
 mod offline;
 mod session;
+mod target;
 
 use std::process::ExitCode;
 

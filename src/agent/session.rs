@@ -1,6 +1,5 @@
 //! One run of firstlight: the machine, its image's configuration, and who it is.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,6 +12,7 @@ use contract::module::{Context, Entry, Frequency, Stage};
 use contract::plan::Problem;
 use contract::report::{ModuleReport, ProblemReport, Report, StageReport};
 use datasources::Seed;
+use engine::cloud_init::Marks;
 use engine::image::Image;
 use engine::runner::Runner;
 use engine::semaphore::Semaphores;
@@ -23,19 +23,8 @@ use net::s3::S3;
 use system::{DryRun, Host, RunLock};
 
 use crate::fetch::Fetcher;
+pub(crate) use crate::target::Target;
 use crate::{checks, cloud_init, image_tree};
-
-/// Which machine, and who tells what it shall become.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Target {
-    /// Work on the system below this directory instead of on this machine.
-    #[arg(long, value_name = "DIR", default_value = "/", global = true)]
-    pub(crate) root: PathBuf,
-    /// Take metadata and user data from this directory instead of from the cloud: `meta-data`,
-    /// `user-data`, optionally `vendor-data` and `vendor-data2`, and `root/` to copy to an empty --root first.
-    #[arg(long, value_name = "DIR", global = true)]
-    pub(crate) seed: Option<PathBuf>,
-}
 
 /// The machine and what its image says, before it is known which instance it is.
 pub(crate) struct Session {
@@ -54,6 +43,8 @@ pub(crate) struct Known {
     pub(crate) metadata: InstanceMetadata,
     pub(crate) prepared: Prepared,
     pub(crate) datasource: String,
+    /// Where others look for what is done.
+    pub(crate) marks: Marks,
     /// Every module that runs, in its order.
     modules: Vec<Entry>,
 }
@@ -244,10 +235,15 @@ impl Session {
             .collect();
         let odd = checks::of_boot(&prepared, &told);
         prepared.problems.extend(odd);
+        let marks = match self.settings.cloud_init_compat {
+            true => Marks::of(&found.metadata.instance_id, &modules, modules::semaphore),
+            false => Marks::default(),
+        };
         let known = Known {
             metadata: found.metadata.clone(),
             prepared,
             datasource,
+            marks,
             modules,
         };
         (known, found)
@@ -336,19 +332,25 @@ impl Session {
         lock.context("the run lock is held by another firstlight")
     }
 
-    /// The semaphores of an instance, and what was odd about their journals.
+    /// The semaphores of an instance, with what others have done about them; nothing is changed.
     pub(crate) fn semaphores(&self, known: &Known) -> anyhow::Result<Semaphores> {
-        let dir = Store::dir_of(&known.metadata.instance_id);
-        Ok(Semaphores::load(&self.host, &dir)?)
+        Ok(self.load_semaphores(known, true)?.0)
     }
-}
 
-impl Target {
-    fn image(&self) -> Option<PathBuf> {
-        let image = self.seed.as_ref()?.join("root");
-        fs::metadata(&image)
-            .is_ok_and(|meta| meta.is_dir())
-            .then_some(image)
+    /// The same for who goes on to change them: what others have done is recorded, and to be told.
+    pub(crate) fn reconciled(&self, known: &Known) -> anyhow::Result<(Semaphores, Vec<Problem>)> {
+        self.load_semaphores(known, false)
+    }
+
+    fn load_semaphores(
+        &self,
+        known: &Known,
+        dry: bool,
+    ) -> anyhow::Result<(Semaphores, Vec<Problem>)> {
+        let dir = Store::dir_of(&known.metadata.instance_id);
+        let mut semaphores = Semaphores::load(&self.host, &dir)?;
+        let told = cloud_init::reconcile(&self.host, &mut semaphores, &known.marks, dry);
+        Ok((semaphores, told))
     }
 }
 
@@ -428,6 +430,7 @@ pub(crate) fn run_stage(
         scripts: &known.prepared.scripts,
         handlers: &known.prepared.handlers,
         instance_dir: &dir,
+        scripts_dir: &cloud_init::scripts_dir(session.settings.cloud_init_compat, &known.metadata),
         probe,
         render: engine::render,
     };
@@ -448,6 +451,7 @@ pub(crate) fn run_stage(
         force: mode.force,
         dry: mode.dry,
         boot_id: &boot_id,
+        marks: &known.marks,
         on_interrupt_rerun: session.settings.reruns_interrupted(),
         on_change: session.settings.on_change(),
         over: &mut *mode.over,

@@ -119,6 +119,8 @@ pub struct Context<'a> {
     pub handlers: &'a [PartHandler],
     /// Where this instance's own state lives, an absolute path on the machine.
     pub instance_dir: &'a Path,
+    /// Where the scripts of the user data are, an absolute path on the machine.
+    pub scripts_dir: &'a Path,
     /// The machine's eyes.
     pub probe: &'a dyn Probe,
     /// See [`Render`].

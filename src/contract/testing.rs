@@ -257,6 +257,7 @@ impl Setting {
             scripts: &self.scripts,
             handlers: &self.handlers,
             instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
+            scripts_dir: Path::new("/var/lib/firstlight/instances/i-1/scripts"),
             probe: &self.machine,
             render: names,
         })

@@ -10,6 +10,7 @@ use contract::plan::{Plan, Problem, Severity, Step};
 use contract::report::{ModuleReport, Outcome, ProblemReport, StageReport, StepReport};
 use contract::yaml;
 
+use crate::cloud_init::Marks;
 use crate::overlap;
 use crate::perform::{self, Performed};
 use crate::semaphore::{Record, Semaphores, Verdict, now, verdict};
@@ -31,6 +32,8 @@ pub struct Runner<'a> {
     pub boot_id: &'a str,
     /// Whether code that was interrupted is run again.
     pub on_interrupt_rerun: bool,
+    /// Where others look for what was done before.
+    pub marks: &'a Marks,
     /// What to do when what is done would be done from other inputs now.
     pub on_change: OnChange,
     /// Called when a stage's modules are over, before the disk is waited for and they are recorded
@@ -345,10 +348,15 @@ impl Runner<'_> {
         if self.dry {
             return perform::step(self.machine, step, again);
         }
-        let started = Record::Started { at: now() };
-        let noted = self
-            .settle_for(frequency)
-            .and_then(|()| self.note(frequency, name, started));
+        let started = (name.to_owned(), Record::Started { at: now() });
+        // Before the script, which may take it away so that it runs again.
+        let module = name.split('/').next().unwrap_or(name);
+        let mut records = Vec::from_iter(self.publish(module, frequency));
+        records.push(started);
+        let noted = self.settle_for(frequency).and_then(|()| {
+            self.semaphores
+                .note(self.machine, frequency, self.boot_id, records)
+        });
         if let Err(error) = noted {
             return perform::failed(step, &error);
         }
@@ -396,11 +404,22 @@ impl Runner<'_> {
             .note(self.machine, frequency, self.boot_id, records)
     }
 
+    fn publish(&self, module: &str, frequency: Frequency) -> Option<(String, Record)> {
+        self.marks
+            .publish(self.machine, self.semaphores, module, frequency)
+    }
+
     /// First everything that was done, then the records of it: one append each journal.
-    fn write(&mut self, deferred: Deferred) {
+    fn write(&mut self, mut deferred: Deferred) {
         if self.dry || deferred.is_empty() {
             return;
         }
+        let shown = deferred.iter().filter_map(|(frequency, name, _)| {
+            let (name, record) = self.publish(name, *frequency)?;
+            Some((*frequency, name, record))
+        });
+        let shown: Deferred = shown.collect();
+        deferred.extend(shown);
         if let Err(error) = self.machine.settle() {
             tracing::error!("nothing is recorded as done: {}", chain(&error));
             return;

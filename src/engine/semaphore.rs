@@ -22,6 +22,8 @@ use crate::store::StoreError;
 const FORMAT: u32 = 1;
 const ONCE: &str = "/var/lib/firstlight/once/journal";
 const BOOT: &str = "/run/firstlight/journal";
+/// What begins the name of the record that a module's semaphore was shown to others.
+const PUBLISHED: &str = "cloud-init:";
 
 /// What is remembered of a module or a step. `at` is Unix time in seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +107,11 @@ pub const fn verdict(record: &Record, runs_code: bool, rerun: bool) -> Verdict {
         (Record::EndedByShutdown { .. }, true) => Verdict::WasEndedByShutdown,
         _ => Verdict::RunAgain,
     }
+}
+
+/// The name under which it is remembered that a module's semaphore was shown to others.
+pub(crate) fn published(module: &str) -> String {
+    format!("{PUBLISHED}{module}")
 }
 
 /// One line of a journal.
@@ -228,11 +235,42 @@ impl Semaphores {
 
     /// Everything that is remembered, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Record)> {
-        let all = self
-            .records
-            .keys()
-            .map(|name| (name.as_str(), self.get(name)));
-        all.filter(|(_, record)| **record != Record::Absent)
+        let names = self.records.keys().map(String::as_str);
+        let all = names.filter(|name| !name.starts_with(PUBLISHED));
+        all.map(|name| (name, self.get(name)))
+            .filter(|(_, record)| **record != Record::Absent)
+    }
+
+    /// What is remembered at this frequency of a module and of its steps, by name.
+    pub(crate) fn of_module(&self, module: &str, frequency: Frequency) -> Vec<&str> {
+        let journal = self.journal(frequency);
+        let is_own = |name: &str| {
+            let rest = name.strip_prefix(module);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let own = self.records.iter().filter(|(name, all)| {
+            let mut known = all.iter().filter(|known| known.journal == journal);
+            is_own(name) && known.any(|known| known.record != Record::Absent)
+        });
+        own.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Whether the file that says to others that a module is done is known to be on the disk.
+    pub(crate) fn is_published(&self, module: &str, frequency: Frequency) -> bool {
+        !self.of_module(&published(module), frequency).is_empty()
+    }
+
+    /// Takes records for true without keeping them, for a run that changes nothing.
+    pub(crate) fn assume(&mut self, frequency: Frequency, records: Vec<(String, Record)>) {
+        let journal = self.journal(frequency);
+        for (name, record) in records {
+            let known = Known {
+                record,
+                boot: String::new(),
+                journal: journal.clone(),
+            };
+            self.remember(name, known);
+        }
     }
 
     /// Forgets these names, durably.
@@ -241,8 +279,11 @@ impl Semaphores {
     /// When the journal could not be written.
     pub fn reset(&mut self, machine: &dyn Machine, names: &[String]) -> Result<(), EffectError> {
         let mut by_journal: BTreeMap<PathBuf, Vec<(String, Record)>> = BTreeMap::new();
-        for name in names {
-            for known in self.records.get(name).into_iter().flatten() {
+        for name in names
+            .iter()
+            .flat_map(|name| [name.clone(), published(name)])
+        {
+            for known in self.records.get(&name).into_iter().flatten() {
                 let entry = by_journal.entry(known.journal.clone()).or_default();
                 entry.push((name.clone(), Record::Absent));
             }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use contract::module::{Entry, Stage};
-use contract::report::{Health, Report};
+use contract::report::{Health, ProblemReport, Report};
 
 use super::{Format, table};
 use crate::last_act;
@@ -35,7 +35,7 @@ impl Run {
         let _lock = session.lock()?;
         let mut known = session.recall_or_fail()?;
         known.include(&self.modules);
-        let mut semaphores = session.semaphores(&known)?;
+        let (mut semaphores, told) = session.reconciled(&known)?;
         let wanted = |entry: &Entry| self.modules.iter().any(|name| name == entry.facts.name);
         let mut mode = Mode {
             dry: false,
@@ -44,6 +44,7 @@ impl Run {
             observer: &mut |_, _| {},
         };
         let mut report = Report::new();
+        report.problems = told.iter().map(ProblemReport::from).collect();
         for stage in Stage::ALL {
             report.stages.push(session::run_stage(
                 &session,

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
+use contract::effect::Effect;
+use contract::machine::Machine;
 use serde_json::json;
 
 use super::{Format, table};
@@ -67,7 +69,7 @@ fn reset(target: &Target, names: &[String], all: bool) -> anyhow::Result<ExitCod
     let mut session = Session::open(target)?;
     let _lock = session.lock()?;
     let known = session.recall_or_fail()?;
-    let mut semaphores = session.semaphores(&known)?;
+    let (mut semaphores, _) = session.reconciled(&known)?;
     let wanted = |name: &str| {
         all || names.iter().any(|wanted| {
             wanted == name
@@ -83,6 +85,11 @@ fn reset(target: &Target, names: &[String], all: bool) -> anyhow::Result<ExitCod
         .collect();
     if forgotten.is_empty() && !all {
         bail!("there is no such semaphore; `firstlight semaphores list` shows the names");
+    }
+    // First, for a file of cloud-init's would say that the module is done.
+    for path in known.marks.paths(&forgotten) {
+        let at = path.to_owned().into();
+        session.host.apply(&Effect::Absent { at })?;
     }
     semaphores.reset(&session.host, &forgotten)?;
     forgotten

@@ -10,6 +10,7 @@ mod datasource;
 mod files;
 mod instance_data;
 pub mod query;
+mod semaphores;
 pub mod stages;
 mod status;
 
@@ -23,6 +24,7 @@ use contract::user_data::{UserData, VendorData};
 pub use datasource::canonical_cloud_id;
 pub use files::scripts_dir;
 pub use instance_data::{REDACTED, instance_data};
+pub use semaphores::{Marks, reconcile};
 pub use status::{Told, begun, disabled, published};
 
 /// Everything that is known when it is known which instance this is.

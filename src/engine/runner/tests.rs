@@ -9,6 +9,7 @@ use contract::secret::Secret;
 use contract::testing::{FakeMachine, instance};
 
 use super::*;
+use crate::cloud_init::Marks;
 
 const DIR: &str = "/var/lib/firstlight/instances/i-1";
 const JOURNAL: &str = "append /var/lib/firstlight/instances/i-1/journal durable";
@@ -69,11 +70,13 @@ impl Module for Panics {
 
 /// One boot of these modules on what earlier ones left.
 fn boot(machine: &FakeMachine, entries: &[Entry], force: bool, dry: bool) -> StageReport {
-    booted(machine, entries, force, dry, OnChange::Report)
+    let marks = Marks::default();
+    booted(machine, entries, force, dry, OnChange::Report, &marks)
 }
 
 fn boot_with(machine: &FakeMachine, entries: &[Entry], on_change: OnChange) -> StageReport {
-    booted(machine, entries, false, false, on_change)
+    let marks = Marks::default();
+    booted(machine, entries, false, false, on_change, &marks)
 }
 
 fn booted(
@@ -82,6 +85,7 @@ fn booted(
     force: bool,
     dry: bool,
     on_change: OnChange,
+    marks: &Marks,
 ) -> StageReport {
     let (instance, config, params) = (instance(), Config::default(), Params::default());
     let context = Context {
@@ -91,6 +95,7 @@ fn booted(
         scripts: &[],
         handlers: &[],
         instance_dir: Path::new(DIR),
+        scripts_dir: Path::new(DIR),
         probe: machine,
         render: |_, _| Err(String::new()),
     };
@@ -102,6 +107,7 @@ fn booted(
         force,
         dry,
         boot_id: "boot",
+        marks,
         on_interrupt_rerun: false,
         on_change,
         over: &mut || machine.log.borrow_mut().push("over".to_owned()),
@@ -134,6 +140,30 @@ fn a_script_runs_between_a_durable_started_and_a_durable_done() {
         again.modules[0].outcome,
         Outcome::Skipped("done before".into())
     );
+    assert_eq!(taken(&machine), ["over"]);
+}
+
+#[test]
+fn a_semaphore_that_others_see_is_on_the_disk_before_the_script_and_behind_the_files() {
+    let machine = FakeMachine::default();
+    let entries = [Entry::of::<Scripts>(), Entry::of::<Files>()];
+    let id = instance().instance_id;
+    let marks = Marks::of(&id, &entries, |name| format!("config_{name}"));
+    booted(&machine, &entries, false, false, OnChange::Report, &marks);
+    let file = |name| format!("file /var/lib/cloud/instances/i-1/sem/config_{name} (0644)");
+    let log = taken(&machine);
+    let place = |line: &str| log.iter().position(|own| own == line);
+    let script = place("run one").unwrap();
+    let before = [&file("scripts"), "settle", JOURNAL, "run one"];
+    assert_eq!(log.get(script - 3..=script).unwrap(), before);
+    let end = log.len() - 3;
+    assert_eq!(log[end..], [&file("files"), "settle", JOURNAL]);
+    // It is written once, and whoever takes it away finds it gone.
+    machine
+        .files
+        .borrow_mut()
+        .retain(|path, _| !path.starts_with("/var/lib/cloud"));
+    booted(&machine, &entries, false, false, OnChange::Report, &marks);
     assert_eq!(taken(&machine), ["over"]);
 }
 
