@@ -59,8 +59,12 @@ fn render(text: &str, ctx: &Context<'_>) -> Result<Vec<Word>, String> {
     let datasource = format!("DataSource{}", source(&ctx.instance.platform));
     let version = env!("CARGO_PKG_VERSION");
     if text.is_empty() {
+        let name = match is_for_cloud_inits_tools(ctx) {
+            true => "Cloud-init v. firstlight-",
+            false => "firstlight v. ",
+        };
         let text = format!(
-            "firstlight v. {version} finished at {TIMESTAMP}. Datasource {datasource}.  Up {UPTIME} seconds"
+            "{name}{version} finished at {TIMESTAMP}. Datasource {datasource}.  Up {UPTIME} seconds"
         );
         return Ok(words(&text));
     }
@@ -83,6 +87,13 @@ fn render(text: &str, ctx: &Context<'_>) -> Result<Vec<Word>, String> {
         Some(_) => return Err("a template is `jinja` or `basic`".to_owned()),
     };
     Ok(words(&(ctx.render)(text, &variables)?))
+}
+
+/// Whether the image has tools that wait for what cloud-init says in the end.
+fn is_for_cloud_inits_tools(ctx: &Context<'_>) -> bool {
+    let section = ctx.config.get("firstlight");
+    let said = section.and_then(|section| section.get("cloud_init_compat")?.as_bool());
+    said.unwrap_or(false)
 }
 
 /// What a first line such as `## template: jinja` names.
@@ -141,11 +152,13 @@ mod tests {
         let default = format!(
             "firstlight v. {version} finished at [time]. Datasource DataSourceEc2.  Up [up] seconds\n"
         );
+        let theirs = default.replace("firstlight v. ", "Cloud-init v. firstlight-");
         let by = format!("done by DataSourceEc2 {version}\n");
         #[rustfmt::skip]
         let table = [
             ("{}",                                                                    default.as_str()),
             ("final_message: ' '",                                                    &default),
+            ("firstlight: {cloud_init_compat: true}",                                 &theirs),
             ("final_message: up {{UPTIME}} seconds at {{timestamp}}",                 "up [up] seconds at [time]\n"),
             ("final_message: done by {{DATASOURCE}} {{version}}",                     &by),
             ("final_message: |\n  ##template:basic\n  two\n  lines\n",              "two\nlines\n"),

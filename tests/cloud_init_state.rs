@@ -227,6 +227,63 @@ fn scripts_are_where_cloud_init_has_them() {
     assert_eq!(debian.text("srv/name").trim(), format!("/{dir}/part-002"));
 }
 
+#[test]
+fn output_is_in_cloud_inits_log_while_a_script_runs() {
+    let image = format!("{COMPAT}output: {{all: '| tee -a /var/log/cloud-init-output.log'}}\n");
+    let Some(debian) = Debian::with_image(&image) else {
+        return;
+    };
+    let log = "var/log/cloud-init-output.log";
+    let script = format!(
+        "#!/bin/sh\necho first; echo second >&2; grep -cx -e first -e second /{log} >/srv/seen # hunter2\n"
+    );
+    let said = debian.booted_with(&script, &["boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(debian.text("srv/seen"), "2\n");
+    assert!(
+        said.text.contains("first"),
+        "the console has it as well: {said:?}"
+    );
+    let text = debian.text(log);
+    let order = [
+        "running 'init-local' at ",
+        "running 'init' at ",
+        "running 'modules:final' at ",
+        "first\n",
+    ];
+    let places: Vec<_> = order.iter().map(|line| text.find(line)).collect();
+    assert!(
+        places.is_sorted() && places.iter().all(Option::is_some),
+        "{places:?} in {text}"
+    );
+    let link = std::fs::read_link(debian.path("var/log/firstlight-output.log"));
+    assert_eq!(link.ok(), Some("cloud-init-output.log".into()));
+
+    let text = debian.text("var/log/cloud-init.log");
+    assert!(text.contains(" - scripts_user[INFO]: changed ("), "{text}");
+    assert!(text.contains("Cloud-init v. firstlight-"), "{text}");
+    for name in [log, "var/log/cloud-init.log"] {
+        assert_eq!(debian.mode(name), 0o640, "{name}");
+        assert_eq!(debian.owner(name), (0, 4), "{name}: root and adm");
+        assert!(!debian.text(name).contains("hunter2"), "{name}");
+    }
+}
+
+#[test]
+fn a_log_waits_for_nobody_and_ends_with_the_last_word() {
+    let Some(debian) = debian() else { return };
+    debian.write("var/log/cloud-init-output.log", "before\n");
+    let said = debian.booted_with("#!/bin/sh\necho first\n", &["boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let text = debian.text("var/log/cloud-init-output.log");
+    assert!(text.starts_with("before\n"), "{text}");
+    let last = text.lines().last().unwrap_or_default();
+    assert!(
+        last.contains(" finished at ") && last.starts_with("Cloud-init v. "),
+        "{text}"
+    );
+}
+
 fn multipart() -> String {
     let part = |kind: &str, name: &str, text: &str| {
         format!("--=\nContent-Type: text/{kind}\n{name}\n{text}\n")

@@ -45,6 +45,9 @@ pub(crate) fn run(
     report.problems.extend(told.iter().map(ProblemReport::from));
     for stage in stages {
         notifier.status(&format!("stage {}", stage.as_str()));
+        if session.settings.cloud_init_compat {
+            cloud_init::begin_stage(&session.host, *stage);
+        }
         session::note_stage(&mut report, unfinished(*stage));
         session::publish(session, &report);
         // Nobody who wants to log in waits for the disk: the records come after it.
@@ -62,6 +65,9 @@ pub(crate) fn run(
             over: &mut over,
             observer: &mut |stage, module| {
                 log(stage, module);
+                if session.settings.cloud_init_compat {
+                    cloud_init::log_module(&session.host, module);
+                }
                 observer(stage, module);
             },
         };
@@ -116,6 +122,11 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
     session.learn_from_kernel(&found.metadata);
     let (known, found) = session.take_in(datasource, found);
     session.store(&known, &found)?;
+    let mut report = session.report(&known, &session::oddities(&found));
+    report
+        .problems
+        .extend(failure.as_ref().map(ProblemReport::from));
+    report.problems.iter().for_each(log_problem);
     if session.settings.cloud_init_compat {
         let instance = Instance {
             metadata: &known.metadata,
@@ -127,12 +138,8 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
             vendor_data: &found.vendor_data,
         };
         cloud_init::know(&session.host, &instance);
+        cloud_init::log_problems(&session.host, &report.problems);
     }
-    let mut report = session.report(&known, &session::oddities(&found));
-    report
-        .problems
-        .extend(failure.as_ref().map(ProblemReport::from));
-    report.problems.iter().for_each(log_problem);
     for effect in report_file::instance_files(&known.metadata, &known.prepared.params) {
         if let Err(error) = session.host.apply(&effect) {
             tracing::error!("cannot publish: {}", contract::error::chain(&error));

@@ -1,20 +1,69 @@
 //! What tools that know cloud-init look for, kept up to date while a boot goes on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use contract::effect::Effect;
 use contract::instance::InstanceMetadata;
 use contract::machine::Machine;
 use contract::module::Stage;
+use contract::output::{Output, Stream};
 use contract::plan::Problem;
-use contract::report::Report;
-use engine::cloud_init::{self, Instance, Marks};
+use contract::report::{ModuleReport, ProblemReport, Report};
+use engine::cloud_init::{self, Instance, Marks, log};
 use engine::semaphore::Semaphores;
 use engine::store::Store;
 
 /// A boot begins: it runs from now on, for everybody who waits.
 pub(crate) fn begin(machine: &dyn Machine) {
     perform(machine, cloud_init::begun(machine));
+    tell(machine, log::begins(machine, None));
+}
+
+/// A stage begins.
+pub(crate) fn begin_stage(machine: &dyn Machine, stage: Stage) {
+    tell(machine, log::begins(machine, Some(stage)));
+}
+
+/// A module is over.
+pub(crate) fn log_module(machine: &dyn Machine, module: &ModuleReport) {
+    append(machine, log::LOG, &log::of_module(module));
+}
+
+/// What is wrong with what was asked for.
+pub(crate) fn log_problems(machine: &dyn Machine, problems: &[ProblemReport]) {
+    append(machine, log::LOG, &log::of_problems("firstlight", problems));
+}
+
+/// Says in both logs where the boot is.
+fn tell(machine: &dyn Machine, text: Option<String>) {
+    if let Some(text) = text {
+        append(machine, log::LOG, &log::line("INFO", "firstlight", &text));
+        append(machine, log::OUTPUT_LOG, &format!("{text}\n"));
+    }
+}
+
+fn append(machine: &dyn Machine, path: &str, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    if let Err(error) = machine.append(Path::new(path), text.as_bytes(), false) {
+        tracing::warn!("cannot write to {path}: {}", contract::error::chain(&error));
+    }
+}
+
+/// Where a stage's output goes. What cloud-init's images have in their configuration is what the log
+/// is anyway, without a process that copies it.
+///
+/// Source: cloud-init, `config/cloud.cfg.d/05_logging.cfg`.
+pub(crate) fn output(is_on: bool, wanted: Output) -> Output {
+    let usual = Output {
+        out: Stream::Pipe(format!("tee -a {}", log::OUTPUT_LOG)),
+        err: None,
+    };
+    if is_on && wanted == usual {
+        return Output::default();
+    }
+    wanted
 }
 
 /// Nothing is run on this machine.
@@ -54,6 +103,10 @@ pub(crate) fn scripts_dir(is_on: bool, metadata: &InstanceMetadata) -> PathBuf {
 /// A stage has come to its end.
 pub(crate) fn over(machine: &dyn Machine, stage: Stage, metadata: &InstanceMetadata) {
     perform(machine, cloud_init::over(machine, stage, metadata));
+    if stage == Stage::Final {
+        let text = log::ended(machine);
+        append(machine, log::LOG, &log::line("INFO", "firstlight", &text));
+    }
 }
 
 /// The boot is as far as the report says.

@@ -13,6 +13,7 @@ use contract::plan::Problem;
 use contract::report::{ModuleReport, ProblemReport, Report, StageReport};
 use datasources::Seed;
 use engine::cloud_init::Marks;
+use engine::cloud_init::log::OUTPUT_LOG;
 use engine::image::Image;
 use engine::runner::Runner;
 use engine::semaphore::Semaphores;
@@ -111,6 +112,8 @@ impl Session {
         self.host.give_home(settings.gives_home());
         self.host.wait_for_packages(settings.package_lock_timeout());
         self.host.ask_for_keys_at(settings.key_servers.clone());
+        let log = settings.cloud_init_compat.then_some(OUTPUT_LOG);
+        self.host.log_output_in(log.map(Path::new));
         self.settings = settings;
         self.problems = problems;
         self.problems.extend(image.problems.iter().cloned());
@@ -440,7 +443,8 @@ pub(crate) fn run_stage(
     let boot_id = format!("{boot_id}/{}", known.metadata.instance_id);
     // What is wrong with it is one of the problems of the user data.
     let (output, _) = engine::output::of(&known.prepared.config, stage);
-    session.host.redirect(output);
+    let compat = session.settings.cloud_init_compat;
+    session.host.redirect(cloud_init::output(compat, output));
     let entries = known.modules.iter().copied().filter(wanted);
     let entries: Vec<Entry> = entries.collect();
     let observer = &mut *mode.observer;

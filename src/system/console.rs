@@ -12,6 +12,7 @@ use nix::libc::{O_NOCTTY, O_NONBLOCK};
 
 use crate::clock;
 use crate::host::Host;
+use crate::output;
 
 pub(crate) const CONSOLE: &str = "/dev/console";
 /// A serial line takes some kilobytes a second; one that takes nothing must not hold the boot.
@@ -33,7 +34,13 @@ pub(crate) fn write(host: &Host, text: &str) -> Change {
 
 /// Writes a message as it is now, which leaves the machine as it was.
 pub(crate) fn say(host: &Host, words: &[Word]) -> Change {
-    match write(host, &spelled(host, words)) {
+    let text = spelled(host, words);
+    if host.logs_messages
+        && let Err(error) = output::note(host, &text)
+    {
+        tracing::warn!("cannot write to {}: {error}", host.output_log.display());
+    }
+    match write(host, &text) {
         Change::Made { .. } => Change::AlreadySo,
         other => other,
     }

@@ -24,6 +24,8 @@ use crate::root::{Root, stat};
 
 /// unattended-upgrades(8) may be at work at a first boot.
 const PACKAGE_PATIENCE: Duration = Duration::from_mins(10);
+/// Where output goes if nobody says otherwise.
+const OUTPUT_LOG: &str = "/var/log/firstlight-output.log";
 const READ_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// The machine below a root: `/` is the running one.
@@ -40,6 +42,9 @@ pub struct Host {
     pub(crate) power: Mutex<Option<PowerSpec>>,
     pub(crate) key_servers: KeyServers,
     output: Mutex<Redirection>,
+    pub(crate) output_log: PathBuf,
+    /// Whether that log gets what the console is told.
+    pub(crate) logs_messages: bool,
     pub(crate) lane: Mutex<Lane>,
     /// Written since SELinux labels were last restored.
     pub(crate) unlabelled: Mutex<BTreeSet<PathBuf>>,
@@ -65,6 +70,8 @@ impl Host {
             power: Mutex::default(),
             key_servers: KeyServers::default(),
             output: Mutex::default(),
+            output_log: PathBuf::from(OUTPUT_LOG),
+            logs_messages: false,
             lane: Mutex::default(),
             unlabelled: Mutex::default(),
             selinux: OnceLock::new(),
@@ -101,6 +108,13 @@ impl Host {
     /// Lets the output of children go there, from now on.
     pub fn redirect(&self, output: Output) {
         *self.output() = Redirection::to(output);
+    }
+
+    /// Lets the usual log of output be another file, from now on, in which messages on the console
+    /// are noted as well; `None` is firstlight's own.
+    pub fn log_output_in(&mut self, path: Option<&Path>) {
+        self.logs_messages = path.is_some();
+        self.output_log = path.unwrap_or(Path::new(OUTPUT_LOG)).to_owned();
     }
 
     pub(crate) fn output(&self) -> MutexGuard<'_, Redirection> {

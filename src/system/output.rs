@@ -20,8 +20,6 @@ use crate::host::Host;
 use crate::program::{PATH, SHELL, elsewhere, inside};
 use crate::redirection::Opened;
 
-/// Where output goes if nobody says otherwise.
-const OUTPUT_LOG: &str = "/var/log/firstlight-output.log";
 /// What is passed on of one child's output.
 const ECHO_LIMIT: u64 = 1024 * 1024;
 /// What is kept of a tool's last words.
@@ -50,7 +48,7 @@ pub(crate) fn streams(host: &Host) -> Streams {
         (out, err)
     });
     let mut log = log(host)
-        .inspect_err(|error| tracing::warn!("cannot open {OUTPUT_LOG}: {error}"))
+        .inspect_err(|error| tracing::warn!("cannot open {}: {error}", host.output_log.display()))
         .ok();
     let before = log.as_mut().and_then(|log| log.seek(SeekFrom::End(0)).ok());
     let given = |stream: &Opened| match stream {
@@ -174,7 +172,8 @@ fn open(host: &Host, stream: &Stream) -> Opened {
     match opened {
         Ok(fd) => Opened::Given(fd),
         Err(error) => {
-            tracing::warn!("output goes to {OUTPUT_LOG}: {stream:?} cannot be opened: {error}");
+            let log = host.output_log.display();
+            tracing::warn!("output goes to {log}: {stream:?} cannot be opened: {error}");
             Opened::Log
         }
     }
@@ -210,7 +209,7 @@ fn pipe(host: &Host, line: &str) -> io::Result<OwnedFd> {
 }
 
 fn log(host: &Host) -> io::Result<File> {
-    let path = Path::new(OUTPUT_LOG);
+    let path = host.output_log.as_path();
     host.root.directory(Path::new("/var/log"), true)?;
     let fresh = host.stat(path)?.is_none();
     let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
@@ -219,6 +218,11 @@ fn log(host: &Host) -> io::Result<File> {
         dress(host, &fd)?;
     }
     Ok(File::from(fd))
+}
+
+/// Appends a message to the log of output, as if a child had said it.
+pub(crate) fn note(host: &Host, text: &str) -> io::Result<()> {
+    log(host)?.write_all(text.as_bytes())
 }
 
 /// Output may be read by administrators, and by nobody else.

@@ -1,7 +1,7 @@
 //! The time as cloud-init writes it down.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::calendar::Utc;
 use contract::machine::Probe;
@@ -19,13 +19,16 @@ pub(super) fn uptime(probe: &dyn Probe) -> f64 {
 
 /// Unix time in seconds.
 pub(super) fn unix() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |time| time.as_secs_f64())
+    now().as_secs_f64()
+}
+
+/// What has gone by since 1970.
+pub(super) fn now() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default()
 }
 
 /// Now, in UTC, as RFC 2822 writes it.
 pub(super) fn letter() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    Utc::at(now.map_or(0, |now| now.as_secs())).rfc2822()
+    Utc::at(now().as_secs()).rfc2822()
 }

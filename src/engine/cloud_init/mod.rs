@@ -9,6 +9,7 @@ mod clock;
 mod datasource;
 mod files;
 mod instance_data;
+pub mod log;
 pub mod query;
 mod semaphores;
 pub mod stages;

@@ -13,7 +13,7 @@ use contract::report::{ModuleReport, Outcome, Report, StageReport};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{RUN, STATE, clock, datasource, json as written};
+use super::{RUN, STATE, clock, datasource, json as written, log};
 
 const STATUS: &str = "status.json";
 const RESULT: &str = "result.json";
@@ -31,6 +31,7 @@ pub fn begun(probe: &dyn Probe) -> Vec<Effect> {
     .map(absent)
     .collect();
     effects.push(Effect::file(format!("{RUN}/enabled").as_str(), ""));
+    effects.extend(log::files(probe));
     let mut stages = Stages::default();
     stages.local.begin(clock::uptime(probe));
     effects.extend(stages.effects(None));
