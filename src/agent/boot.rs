@@ -48,7 +48,7 @@ pub(crate) fn run(
         if session.settings.cloud_init_compat {
             cloud_init::begin_stage(&session.host, *stage);
         }
-        session::note_stage(&mut report, unfinished(*stage));
+        report.note(unfinished(*stage));
         session::publish(session, &report);
         // Nobody who wants to log in waits for the disk: the records come after it.
         let before = system::time_in_programs();
@@ -86,7 +86,7 @@ pub(crate) fn run(
             cloud_init::over(&session.host, *stage, &known.metadata);
         }
         // Published when the next one begins, or at the end.
-        session::note_stage(&mut report, done);
+        report.note(done);
         if session.host.ends_here() {
             break;
         }
@@ -122,7 +122,7 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
     session.learn_from_kernel(&found.metadata);
     let (known, found) = session.take_in(datasource, found);
     session.store(&known, &found)?;
-    let mut report = session.report(&known, &session::oddities(&found));
+    let mut report = session.report(&known, &found.problems());
     report
         .problems
         .extend(failure.as_ref().map(ProblemReport::from));

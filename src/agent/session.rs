@@ -396,15 +396,6 @@ fn left_out(wanted: &[Entry]) -> Vec<Entry> {
     all.filter(|entry| !is_wanted(entry)).collect()
 }
 
-/// What was odd about what a data source gave.
-pub(crate) fn oddities(found: &Found) -> Vec<Problem> {
-    let warnings = found.warnings.iter().cloned();
-    let warnings = warnings.map(|warning| Problem::warning(None, warning));
-    let errors = found.errors.iter().cloned();
-    let errors = errors.map(|error| Problem::error(None, error));
-    warnings.chain(errors).collect()
-}
-
 /// How modules are run: for real or dry, again or only what is due.
 pub(crate) struct Mode<'a> {
     pub(crate) dry: bool,
@@ -467,24 +458,6 @@ pub(crate) fn run_stage(
 /// A dry run over the session's machine.
 pub(crate) fn dry_run(session: &Session) -> DryRun<'_> {
     DryRun::new(&session.host)
-}
-
-/// Puts a stage's report in its place, instead of one of the same stage if there is one.
-///
-/// What a module says about a place goes before what was guessed without it.
-pub(crate) fn note_stage(report: &mut Report, stage: StageReport) {
-    let place = |own: &ProblemReport| (own.source.clone(), own.line, own.column);
-    let told = stage.modules.iter().flat_map(|module| &module.problems);
-    let told: Vec<_> = told.filter(|own| own.line > 0).map(place).collect();
-    report.problems.retain(|own| !told.contains(&place(own)));
-    match report
-        .stages
-        .iter_mut()
-        .find(|known| known.stage == stage.stage)
-    {
-        Some(known) => *known = stage,
-        None => report.stages.push(stage),
-    }
 }
 
 /// Writes the report where `status` finds it; a machine that cannot is told of, not stopped.

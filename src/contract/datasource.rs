@@ -65,6 +65,18 @@ pub struct Found {
     pub errors: Vec<String>,
 }
 
+impl Found {
+    /// What was odd, and what could not be had.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let warnings = self.warnings.iter();
+        let warnings = warnings.map(|warning| Problem::warning(None, warning));
+        let errors = self.errors.iter();
+        let errors = errors.map(|error| Problem::error(None, error));
+        warnings.chain(errors).collect()
+    }
+}
+
 /// Why a data source did not answer as it should.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -216,6 +216,21 @@ impl Report {
         }
     }
 
+    /// Puts a stage's report in its place, instead of one of the same stage if there is one.
+    ///
+    /// What a module says about a place goes before what was guessed without it.
+    pub fn note(&mut self, stage: StageReport) {
+        let place = |own: &ProblemReport| (own.source.clone(), own.line, own.column);
+        let told = stage.modules.iter().flat_map(|module| &module.problems);
+        let told: Vec<_> = told.filter(|own| own.line > 0).map(place).collect();
+        self.problems.retain(|own| !told.contains(&place(own)));
+        let mut known = self.stages.iter_mut();
+        match known.find(|known| known.stage == stage.stage) {
+            Some(known) => *known = stage,
+            None => self.stages.push(stage),
+        }
+    }
+
     /// All modules of all stages.
     pub fn modules(&self) -> impl Iterator<Item = &ModuleReport> {
         self.stages.iter().flat_map(|stage| &stage.modules)

@@ -32,7 +32,7 @@ impl Plan {
         let mut session = Session::look(target)?;
         let (datasource, found) = session.ask()?;
         let (known, found) = session.understand(datasource, found);
-        let mut report = session.report(&known, &session::oddities(&found));
+        let mut report = session.report(&known, &found.problems());
         let mut semaphores = session.semaphores(&known)?;
         let machine = session::dry_run(&session);
         let wanted = |entry: &Entry| {
@@ -54,7 +54,7 @@ impl Plan {
                 &wanted,
                 &mut mode,
             );
-            session::note_stage(&mut report, done);
+            report.note(done);
         }
         match self.format {
             Format::Json => table::json(&report)?,
