@@ -12,12 +12,13 @@ ALL_TYPES = "ssh_genkeytypes: [rsa, ecdsa, ed25519]\n"
 LAUNCH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f launch"
 
 
-def case(name, user_data=b"", *, image="", prepare="", boots=None, passwords=(), keys=(LAUNCH_KEY,), index=0):
+def case(name, user_data=b"", *, image="", prepare="", boots=None, passwords=(), keys=(LAUNCH_KEY,), index=0, **more):
     """A document: what it is about, its user data, and what the image says.
 
     `image` is a file in /etc/cloud/cloud.cfg.d, `prepare` a script that makes the image, `passwords` those
     that may be found hashed. `boots` are changes of a boot: `instance`, `user_data`, and `before`, a
-    script that is run before it; one boot unless told.
+    script that is run before it; one boot unless told. `more` are `state`, for /var/lib/cloud to be
+    compared as well, and `taken_over`, for the first boot to be cloud-init's.
     """
     raw = user_data.encode() if isinstance(user_data, str) else user_data
     made, text = [], image + raw.decode(errors="replace")
@@ -26,7 +27,8 @@ def case(name, user_data=b"", *, image="", prepare="", boots=None, passwords=(),
         data = data.encode() if isinstance(data, str) else data
         tree = metadata(boot.get("instance", INSTANCE), data, keys, index)
         made.append({"before": boot.get("before", ""), "tree": tree})
-    return {"name": name, "image": image, "prepare": prepare, "boots": made, "passwords": list(passwords), "text": text}
+    return {"name": name, "image": image, "prepare": prepare, "boots": made, "passwords": list(passwords), "text": text,
+            **more}
 
 
 def config(name, text, **more):

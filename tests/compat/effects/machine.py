@@ -1,8 +1,8 @@
 """One machine of the comparison: boots a copy of the tree, and says what that left behind.
 
 Standard input: a JSON object with `side` (cloud-init or firstlight), `lower` (directories, the
-highest first), `work` (an empty directory), `firstlight`, `imds`, and of the document `prepare` and
-`boots`. Standard output: a JSON object. Runs in namespaces of its own for mounts, network, host
+highest first), `work` (an empty directory), `firstlight`, `imds`, and of the document `prepare`,
+`boots` and `taken_over`: whether the first boot is cloud-init's on both sides. Standard output: a JSON object. Runs in namespaces of its own for mounts, network, host
 name and processes (unshare), of which it is the first process: nothing of the machine that the
 tests run on is changed, and nothing goes on when it ends.
 """
@@ -118,9 +118,9 @@ class Machine:
                     raise
                 time.sleep(0.01)
 
-    def boot(self, boot):
+    def boot(self, boot, side):
         service = self.start(boot)
-        for command in STAGES[self.task["side"]]:
+        for command in STAGES[side]:
             self.run(command)
         service.terminate()
         service.wait()
@@ -131,7 +131,7 @@ class Machine:
             "calls": calls.read_text().splitlines() if calls.exists() else [],
             "console": self.said_on_console(),
             "host_name": socket.gethostname(),
-            **self.status(),
+            **self.status(side),
         }
         subprocess.run(["umount", "--lazy", self.root / "run"], check=True)
         return result
@@ -156,9 +156,9 @@ class Machine:
                 os.kill(int(name), signal.SIGKILL)
         return False
 
-    def status(self):
+    def status(self, side):
         """How it went: done, degraded (a warning) or error, and why."""
-        if self.task["side"] == "firstlight":
+        if side == "firstlight":
             return self.status_of_firstlight()
         state = json.loads((self.root / "var/lib/cloud/data/status.json").read_text())["v1"]
         errors, warnings = [], []
@@ -197,7 +197,8 @@ def main():
     boots = []
     for boot in task["boots"]:
         machine.prepare(boot.get("before"))
-        boots.append(machine.boot(boot))
+        is_taken_over = task.get("taken_over") and not boots
+        boots.append(machine.boot(boot, "cloud-init" if is_taken_over else task["side"]))
     files = snapshot.changes(machine.work / "upper", [pathlib.Path(path) for path in task["lower"]])
     json.dump({"boots": boots, "files": files, "log": machine.log}, sys.stdout)
 

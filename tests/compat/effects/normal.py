@@ -1,6 +1,7 @@
 """Makes what both sides left behind comparable: without what is random, of the day, or their own books."""
 
 import fnmatch
+import json
 import re
 import warnings
 
@@ -24,6 +25,18 @@ IGNORED = {
     "*/__pycache__*": "Python's cache",
     "var/cache/*": "caches",
 }
+# cloud-init's own state, of documents that are about it: how each path is compared. What is in /run
+# such a document copies to /srv/run.
+STATE = {
+    "*/sem/*": "only whether it is there",
+    "*/boot-finished": "the form of its line",
+    "*/status.json": "which keys it has",
+    "*/result.json": "which keys it has",
+    "srv/run/instance-data*.json": "what it says, but for the image's configuration and Python",
+    "srv/run/combined-cloud-config.json": "that it is there",
+    "var/lib/cloud/instances/*/cloud-config.txt": "that it is there",
+}
+STATE_LINKS = ["var/lib/cloud*", "var/log/cloud-init*.log", "srv/run*"]
 # Comments tell who wrote a file and when; here they are no part of what is compared.
 COMMENTED = [
     "etc/hosts", "etc/sudoers", "etc/sudoers.d/*", "etc/doas.conf", "etc/ssh/sshd_config*", "etc/*locale*",
@@ -55,7 +68,8 @@ def normal(result, document):
     """The machine, comparable: `boots` and `files`."""
     files = {}
     for path, file in sorted(result["files"].items()):
-        if not any(fnmatch.fnmatchcase(path, pattern) for pattern in IGNORED):
+        is_state = document.get("state") and matches(path, [*STATE, *STATE_LINKS])
+        if is_state or not matches(path, IGNORED):
             files["/" + path] = normal_file(path, file, document)
     drop_empty_keys(files)
     boots = [normal_boot(boot) for boot in result["boots"]]
@@ -118,7 +132,9 @@ def normal_file(path, file, document):
     if "content" not in file:
         return file
     text = file["content"]
-    if path == "etc/shadow":
+    if file["type"] == "file" and matches(path, STATE_LINKS):
+        text = normal_state(path, text)
+    elif path == "etc/shadow":
         text = normal_shadow(text, document)
     elif fnmatch.fnmatchcase(path, HOST_KEY):
         text = normal_key(text, document)
@@ -132,6 +148,40 @@ def normal_file(path, file, document):
     elif matches(path, OUTPUT):
         text = "".join(line for line in text.splitlines(True) if not line.startswith("Cloud-init v. "))
     return {**file, "content": text}
+
+
+def normal_state(path, text):
+    """A file of cloud-init's own state, without what is of one boot alone."""
+    # In the lab the local stage finds no network; on EC2 it does.
+    text = text.replace("DataSourceEc2Local", "DataSourceEc2")
+    if matches(path, ["*/sem/*", "var/log/*", "*/cloud-config.txt", "*/combined-cloud-config.json"]):
+        return ""
+    if path.endswith("/boot-finished"):
+        return re.sub("[0-9]+", "0", re.sub("[A-Z][a-z]{2}", "Day", text.partition(" - v. ")[0]))
+    if matches(path, ["*/status.json", "*/result.json"]):
+        return "".join(sorted(set(keys_of(json.loads(text)))))
+    if matches(path, ["srv/run/instance-data*.json"]):
+        return normal_instance_data(json.loads(text))
+    return text
+
+
+def keys_of(value, path=""):
+    """The paths of all that is in a document; what is wrong is told in everybody's own words."""
+    yield path + "\n"
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from keys_of(below, "%s/%s" % (path, name)) if name != "WARNING" else ()
+
+
+def normal_instance_data(data):
+    for of_image in ["merged_cfg", "merged_system_cfg"]:
+        data[of_image] = data[of_image] if isinstance(data[of_image], str) else "the image's"
+    data["ds"].pop("_doc")
+    data["v1"].pop("python_version", None)
+    data["sys_info"].pop("python", None)
+    for group, name in [("sys_info", "platform"), ("v1", "system_platform")]:
+        data[group][name] = data[group][name].partition("-with-")[0]
+    return json.dumps(data, indent=1, sort_keys=True)
 
 
 def normal_shadow(text, document):
