@@ -56,21 +56,12 @@ pub(crate) struct SystemInfo {
     pub(crate) variant: &'static str,
     /// `6.12.48-amd64`.
     pub(crate) kernel: String,
-    /// `#1 SMP PREEMPT_DYNAMIC Debian 6.12.48-1`.
-    pub(crate) build: String,
-    /// The kernel's host name.
-    pub(crate) node: String,
 }
 
 impl SystemInfo {
     /// What the machine tells of itself.
     pub(crate) fn of(probe: &dyn Probe) -> Self {
-        let read = |path: &str| {
-            let bytes = probe.read(Path::new(path)).ok().flatten();
-            String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
-        };
-        let release = read("/etc/os-release");
-        let kernel = |name: &str| read(&format!("/proc/sys/kernel/{name}")).trim().to_owned();
+        let release = read(probe, "/etc/os-release");
         let id = field(&release, "ID");
         let distro = if id == "rhel" { "redhat" } else { id.as_str() };
         let codename = if SUSE.contains(&distro) || distro.contains("suse") {
@@ -85,9 +76,7 @@ impl SystemInfo {
             distro: distro.to_owned(),
             version: field(&release, "VERSION_ID"),
             codename,
-            kernel: kernel("osrelease"),
-            build: kernel("version"),
-            node: kernel("hostname"),
+            kernel: of_kernel(probe, "osrelease"),
         }
     }
 
@@ -95,6 +84,17 @@ impl SystemInfo {
     pub(crate) fn platform(&self) -> String {
         format!("Linux-{}-{}", self.kernel, std::env::consts::ARCH)
     }
+}
+
+/// What the kernel says of itself under this name below /proc/sys/kernel (proc(5)).
+pub(crate) fn of_kernel(probe: &dyn Probe, name: &str) -> String {
+    let text = read(probe, &format!("/proc/sys/kernel/{name}"));
+    text.trim().to_owned()
+}
+
+fn read(probe: &dyn Probe, path: &str) -> String {
+    let bytes = probe.read(Path::new(path)).ok().flatten();
+    String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
 }
 
 fn field(release: &str, name: &str) -> String {

@@ -11,7 +11,7 @@ use contract::secret::Secret;
 use serde_json::{Map, Value, json};
 
 use super::{Instance, RUN, datasource, json as written};
-use crate::system_info::SystemInfo;
+use crate::system_info::{SystemInfo, of_kernel};
 
 /// What stands where others than root may not read. Source: cloud-init, `REDACT_SENSITIVE_VALUE`.
 pub const REDACTED: &str = "redacted for non-root user";
@@ -112,7 +112,7 @@ pub fn instance_data(probe: &dyn Probe, metadata: &InstanceMetadata, image: &Con
         "merged_cfg": image,
         "merged_system_cfg": image,
         "sensitive_keys": sensitive,
-        "sys_info": sys_info(&system),
+        "sys_info": sys_info(probe, &system),
         "v1": v1(metadata, &system),
     })
 }
@@ -154,14 +154,14 @@ fn redact(data: &mut Value) {
     }
 }
 
-fn sys_info(system: &SystemInfo) -> Value {
+fn sys_info(probe: &dyn Probe, system: &SystemInfo) -> Value {
     let machine = std::env::consts::ARCH;
     json!({
         "dist": [system.distro, system.version, system.codename],
         "platform": system.platform(),
         "release": system.kernel,
         "system": "Linux",
-        "uname": ["Linux", system.node, system.kernel, system.build, machine, ""],
+        "uname": ["Linux", of_kernel(probe, "hostname"), system.kernel, of_kernel(probe, "version"), machine, ""],
         "variant": system.variant,
     })
 }
