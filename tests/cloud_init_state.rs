@@ -311,3 +311,22 @@ fn multipart() -> String {
 fn remove(debian: &Debian, path: &str) {
     std::fs::remove_file(debian.path(path)).unwrap();
 }
+
+#[test]
+fn a_boot_that_cannot_keep_its_state_is_waited_for_by_nobody() {
+    let case = compatible("");
+    case.write_seed("root/var/lib/firstlight", "no directory");
+    let said = case.run(&["boot"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let result = json(&case, "run/cloud-init/result.json");
+    let errors = result["v1"]["errors"].to_string();
+    assert!(errors.contains("/var/lib/firstlight"), "{errors}");
+
+    let case = compatible("");
+    case.write_seed("root/var/lib/cloud", "no directory");
+    let said = case.run(&["boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let result = json(&case, "run/cloud-init/result.json");
+    assert_eq!(result["v1"]["errors"], serde_json::json!([]));
+    assert_eq!(case.text("run/cloud-init/.instance-id"), "i-1\n");
+}

@@ -33,6 +33,21 @@ pub(crate) fn run(
     notifier: &Notifier,
     observer: &mut dyn FnMut(Stage, &ModuleReport),
 ) -> anyhow::Result<Report> {
+    let report = run_stages(session, stages, notifier, observer);
+    if let Err(error) = &report
+        && session.settings.cloud_init_compat
+    {
+        cloud_init::fail(&session.host, &format!("{error:#}"));
+    }
+    report
+}
+
+fn run_stages(
+    session: &mut Session,
+    stages: &[Stage],
+    notifier: &Notifier,
+    observer: &mut dyn FnMut(Stage, &ModuleReport),
+) -> anyhow::Result<Report> {
     let gate = Gate::new(notifier, session.settings.gate_budget());
     let begins = stages.contains(&Stage::Early) || stages.contains(&Stage::Identity);
     let (known, mut report) = if begins {

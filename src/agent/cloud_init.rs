@@ -114,11 +114,22 @@ pub(crate) fn publish(machine: &dyn Machine, report: &Report) {
     perform(machine, cloud_init::published(machine, report));
 }
 
+/// Nothing more is run, and why: nobody shall wait for it.
+pub(crate) fn fail(machine: &dyn Machine, why: &str) {
+    perform(machine, cloud_init::failed(machine, why));
+}
+
 /// What cannot be kept is told of, and stops nobody.
 fn perform(machine: &dyn Machine, effects: Vec<Effect>) {
     for effect in effects {
-        if let Err(error) = machine.apply(&effect) {
-            tracing::warn!("cloud_init_compat: {}", contract::error::chain(&error));
+        let Err(error) = machine.apply(&effect) else {
+            continue;
+        };
+        tracing::warn!("cloud_init_compat: {}", contract::error::chain(&error));
+        for instead in cloud_init::instead(&effect) {
+            if let Err(error) = machine.apply(&instead) {
+                tracing::warn!("cloud_init_compat: {}", contract::error::chain(&error));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use contract::module::{Entry, Frequency, Stage};
-use contract::report::{Health, Report};
+use contract::report::{Health, ProblemReport, Report};
 use contract::yaml::{self, Kind, Limits, Mapping};
 use engine::cloud_init::stages::{self, Stages};
 
@@ -214,7 +214,7 @@ fn do_again(
     wanted: &dyn Fn(&Entry) -> bool,
     force: bool,
 ) -> anyhow::Result<Report> {
-    let mut semaphores = session.semaphores(known)?;
+    let (mut semaphores, told) = session.reconciled(known)?;
     let mut mode = Mode {
         dry: false,
         force,
@@ -222,6 +222,7 @@ fn do_again(
         observer: &mut |_, _| {},
     };
     let mut report = Report::new();
+    report.problems = told.iter().map(ProblemReport::from).collect();
     for stage in stages {
         report.stages.push(session::run_stage(
             session,

@@ -26,7 +26,7 @@ pub use datasource::canonical_cloud_id;
 pub use files::scripts_dir;
 pub use instance_data::{REDACTED, instance_data};
 pub use semaphores::{Marks, reconcile};
-pub use status::{Told, begun, disabled, published};
+pub use status::{Told, begun, disabled, failed, instead, published};
 
 /// Everything that is known when it is known which instance this is.
 #[derive(Debug)]

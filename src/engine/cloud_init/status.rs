@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use contract::effect::Effect;
+use contract::effect::{Effect, FileSpec};
 use contract::machine::Probe;
 use contract::module::Stage;
 use contract::plan::Severity;
@@ -63,11 +63,41 @@ pub fn published(probe: &dyn Probe, report: &Report) -> Vec<Effect> {
     let class = report.datasource.as_deref().map(datasource::class);
     let mut effects = stages.effects(class.as_deref());
     if is_over(report, Stage::Final) {
-        let result = json!({"v1": {"datasource": class, "errors": stages.errors()}});
-        let result = Effect::file(data(RESULT).as_str(), written(&result));
-        effects.extend([result, link(RESULT)]);
+        effects.extend(stages.result(class.as_deref()));
     }
     effects
+}
+
+/// What shall be when a boot cannot go on: nobody shall wait for it.
+#[must_use]
+pub fn failed(probe: &dyn Probe, why: &str) -> Vec<Effect> {
+    let now = clock::uptime(probe);
+    let mut stages = Stages::written(probe);
+    stages.local.end(now);
+    stages.init.end(now);
+    stages.init.errors.push(why.to_owned());
+    let mut effects = stages.effects(None);
+    effects.extend(stages.result(None));
+    effects
+}
+
+/// What shall be when `failed` could not be: where the disk takes nothing, what tools look at in /run
+/// is a file instead of a link.
+#[must_use]
+pub fn instead(failed: &Effect) -> Vec<Effect> {
+    let Effect::File(file) = failed else {
+        return Vec::new();
+    };
+    let names = [STATUS, RESULT].into_iter();
+    let mut names = names.filter(|name| file.at == data(name).as_str().into());
+    let Some(path) = names.next().map(|name| format!("{RUN}/{name}")) else {
+        return Vec::new();
+    };
+    let file = FileSpec {
+        at: path.as_str().into(),
+        ..file.clone()
+    };
+    vec![absent(path), Effect::File(file)]
 }
 
 /// Whether a stage has come to its end.
@@ -204,7 +234,8 @@ impl Stages {
     /// When each began and ended, as it was written last; what cannot be read was not begun.
     fn written(probe: &dyn Probe) -> Self {
         let mut stages = Self::default();
-        let bytes = probe.read(Path::new(&data(STATUS))).ok().flatten();
+        let read = |path: String| probe.read(Path::new(&path)).ok().flatten();
+        let bytes = read(format!("{RUN}/{STATUS}")).or_else(|| read(data(STATUS)));
         let known: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let Some(known) = known else {
             return stages;
@@ -240,6 +271,14 @@ impl Stages {
         stages.flat_map(|(_, stage)| &stage.errors).collect()
     }
 
+    fn result(&self, class: Option<&str>) -> [Effect; 2] {
+        let result = json!({"v1": {"datasource": class, "errors": self.errors()}});
+        [
+            link(RESULT),
+            Effect::file(data(RESULT).as_str(), written(&result)),
+        ]
+    }
+
     fn effects(&self, class: Option<&str>) -> Vec<Effect> {
         let runs = self.named().into_iter().find(|(_, stage)| stage.runs());
         let stages = self.named().into_iter();
@@ -249,7 +288,7 @@ impl Stages {
         v1.insert("datasource".to_owned(), json!(class));
         v1.insert("stage".to_owned(), json!(runs.map(|(name, _)| name)));
         let status = written(&json!({ "v1": v1 }));
-        vec![Effect::file(data(STATUS).as_str(), status), link(STATUS)]
+        vec![link(STATUS), Effect::file(data(STATUS).as_str(), status)]
     }
 }
 
@@ -276,188 +315,4 @@ fn take(status: &mut StageStatus, report: &Report, own: &[Stage], now: f64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use contract::machine::Machine as _;
-    use contract::report::{ErrorReport, Health, ProblemReport, StepReport};
-    use contract::testing::FakeMachine;
-
-    use super::*;
-
-    fn stage(stage: Stage, finished: bool, modules: Vec<ModuleReport>) -> StageReport {
-        StageReport {
-            stage,
-            started: 1.0,
-            finished: finished.then_some(2.0),
-            programs_us: 0,
-            modules,
-        }
-    }
-
-    fn module(outcome: Outcome, steps: Vec<StepReport>) -> ModuleReport {
-        ModuleReport {
-            name: "scripts_user".to_owned(),
-            outcome,
-            duration_us: 0,
-            steps,
-            problems: Vec::new(),
-        }
-    }
-
-    fn step(outcome: Outcome, error: Option<&str>) -> StepReport {
-        StepReport {
-            name: "part-001".to_owned(),
-            outcome,
-            duration_us: 0,
-            effects: Vec::new(),
-            error: error.map(|message| ErrorReport {
-                message: message.to_owned(),
-                class: contract::error::ErrorClass::Config,
-            }),
-        }
-    }
-
-    fn perform(machine: &FakeMachine, effects: Vec<Effect>) -> Value {
-        for effect in effects {
-            machine.apply(&effect).unwrap();
-        }
-        serde_json::from_str(&machine.text("/var/lib/cloud/data/status.json").unwrap()).unwrap()
-    }
-
-    fn up(machine: &FakeMachine, seconds: &str) {
-        let text = format!("{seconds} 99.0\n").into_bytes();
-        machine
-            .files
-            .borrow_mut()
-            .insert("/proc/uptime".into(), text);
-    }
-
-    #[test]
-    fn each_stage_keeps_the_uptime_at_which_it_began_and_ended() {
-        let machine = FakeMachine::default();
-        up(&machine, "1.25");
-        let status = perform(&machine, begun(&machine));
-        assert_eq!(status["v1"]["stage"], "init-local");
-        assert_eq!(status["v1"]["datasource"], Value::Null);
-
-        let mut report = Report::new();
-        report.datasource = Some("Ec2".to_owned());
-        let mut at = 2.0;
-        for own in Stage::ALL {
-            for finished in [false, true] {
-                report.stages.retain(|known| known.stage != own);
-                report.stages.push(stage(own, finished, Vec::new()));
-                up(&machine, &format!("{at}"));
-                perform(&machine, published(&machine, &report));
-                at += 1.0;
-            }
-        }
-        let status = perform(&machine, published(&machine, &report));
-        let times = |name: &str| {
-            let stage = &status["v1"][name];
-            (stage["start"].as_f64(), stage["finished"].as_f64())
-        };
-        assert_eq!(times("init-local"), (Some(1.25), Some(2.0)));
-        assert_eq!(times("init"), (Some(2.0), Some(5.0)));
-        assert_eq!(times("modules-config"), (Some(6.0), Some(7.0)));
-        assert_eq!(times("modules-final"), (Some(8.0), Some(9.0)));
-        assert_eq!(status["v1"]["stage"], Value::Null);
-        assert_eq!(status["v1"]["datasource"], "DataSourceEc2Local");
-        let result = machine.text("/var/lib/cloud/data/result.json").unwrap();
-        assert_eq!(
-            result,
-            "{\n \"v1\": {\n  \"datasource\": \"DataSourceEc2Local\",\n  \"errors\": []\n }\n}\n"
-        );
-    }
-
-    #[test]
-    fn the_stage_that_runs_is_named() {
-        let machine = FakeMachine::default();
-        let mut report = Report::new();
-        #[rustfmt::skip]
-        let table = [
-            (Stage::Early,    true,  "init"),
-            (Stage::Identity, false, "init"),
-            (Stage::Config,   false, "modules-config"),
-            (Stage::Final,    false, "modules-final"),
-        ];
-        for (own, finished, name) in table {
-            if let Some(last) = report.stages.last_mut() {
-                last.finished = Some(2.0);
-            }
-            report.stages.push(stage(own, finished, Vec::new()));
-            let status = perform(&machine, published(&machine, &report));
-            assert_eq!(status["v1"]["stage"], name, "{own:?}");
-            assert_eq!(machine.text("/var/lib/cloud/data/result.json"), None);
-        }
-    }
-
-    #[test]
-    fn what_is_an_error_here_is_one_there_and_what_is_degraded_is_recoverable() {
-        let problem = |severity| ProblemReport {
-            severity,
-            source: None,
-            line: 0,
-            column: 0,
-            message: "odd".to_owned(),
-            hint: None,
-        };
-        let failed = || step(Outcome::Failed, Some("exit status 3"));
-        let cut = || step(Outcome::Interrupted("a power cut".to_owned()), None);
-        let before = || Outcome::FailedBefore("again".to_owned());
-        #[rustfmt::skip]
-        let table = [
-            (vec![],                            None,                                               vec![],                                          vec![]),
-            (vec![Severity::Notice],            None,                                               vec![],                                          vec![]),
-            (vec![Severity::Warning],           None,                                               vec![],                                          vec!["odd"]),
-            (vec![Severity::Error],             None,                                               vec!["odd"],                                     vec![]),
-            (vec![],                            Some(module(Outcome::Failed, vec![failed()])),      vec!["scripts_user/part-001: exit status 3"],    vec![]),
-            (vec![],                            Some(module(Outcome::Failed, vec![])),              vec!["scripts_user: failed"],                    vec![]),
-            (vec![],                            Some(module(before(), vec![])),                     vec![],                                          vec!["scripts_user: failed before: again"]),
-            (vec![],                            Some(module(Outcome::Unchanged, vec![cut()])),      vec![],                                          vec!["scripts_user/part-001: interrupted: a power cut"]),
-        ];
-        for (problems, module, errors, warnings) in table {
-            let machine = FakeMachine::default();
-            let mut report = Report::new();
-            report.problems = problems.into_iter().map(problem).collect();
-            let modules = module.into_iter().collect();
-            report.stages.push(stage(Stage::Identity, true, modules));
-            report.stages.push(stage(Stage::Final, true, Vec::new()));
-            let status = perform(&machine, published(&machine, &report));
-            let init = &status["v1"]["init"];
-            assert_eq!(init["errors"], json!(errors), "{report:?}");
-            let recoverable = if warnings.is_empty() {
-                json!({})
-            } else {
-                json!({ "WARNING": warnings })
-            };
-            assert_eq!(init["recoverable_errors"], recoverable, "{report:?}");
-            let health = match (errors.is_empty(), warnings.is_empty()) {
-                (false, _) => Health::Error,
-                (true, false) => Health::Degraded,
-                (true, true) => Health::Done,
-            };
-            assert_eq!(report.health(), health, "{report:?}");
-            let result = machine.text("/var/lib/cloud/data/result.json").unwrap();
-            let result: Value = serde_json::from_str(&result).unwrap();
-            assert_eq!(result["v1"]["errors"], json!(errors));
-        }
-    }
-
-    #[test]
-    fn a_new_boot_forgets_the_last_ones_result() {
-        let machine = FakeMachine::with(&[(
-            "/var/lib/cloud/data/status.json",
-            r#"{"v1": {"modules-final": {"start": 1.0, "finished": 2.0}}}"#,
-        )]);
-        let status = perform(&machine, begun(&machine));
-        assert_eq!(status["v1"]["modules-final"]["finished"], Value::Null);
-        let log = machine.log.borrow();
-        for gone in [
-            "/run/cloud-init/result.json",
-            "/var/lib/cloud/data/result.json",
-            "/var/lib/cloud/instance/boot-finished",
-        ] {
-            assert!(log.contains(&format!("no file {gone}")), "{gone}: {log:?}");
-        }
-    }
-}
+mod tests;
