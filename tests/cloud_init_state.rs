@@ -169,6 +169,53 @@ fn a_script_that_takes_its_own_semaphore_away_runs_at_each_boot() {
 }
 
 #[test]
+fn a_script_that_was_cut_off_runs_again_only_if_somebody_asks() {
+    let Some(debian) = debian() else { return };
+    let user_data = format!("{COUNTS}kill -9 $PPID\n");
+    let cut = |count: usize| {
+        let said = debian.run_with(&user_data, META_DATA, &["boot"]);
+        assert_eq!(said.code, -1, "{said:?}");
+        assert_eq!(debian.lines("srv/count"), count);
+    };
+    cut(1);
+    let semaphore = format!("{SEMAPHORES}/config_scripts_user");
+    assert!(
+        debian.path(&semaphore).exists(),
+        "as cloud-init has it while a script runs"
+    );
+    boot(&debian, &user_data);
+    assert_eq!(debian.lines("srv/count"), 1);
+    let status = debian.run(&["status"]);
+    assert_eq!(status.code, 2, "{status:?}");
+    assert!(status.text.contains("begun and did not end"), "{status:?}");
+    let text = debian.text("run/cloud-init/status.json");
+    assert!(text.contains("begun and did not end"), "{text}");
+    remove(&debian, &semaphore);
+    cut(2);
+}
+
+#[test]
+fn an_instance_that_firstlight_has_configured_gets_semaphores_when_its_image_asks_for_them() {
+    let Some(debian) = Debian::with_image("") else {
+        return;
+    };
+    boot(&debian, COUNTS);
+    assert!(!debian.path("var/lib/cloud").exists());
+    debian.write("etc/firstlight/config.d/60-compat.yaml", COMPAT);
+    boot(&debian, COUNTS);
+    let semaphore = format!("{SEMAPHORES}/config_scripts_user");
+    assert!(debian.path(&semaphore).exists());
+    assert_eq!(
+        debian.lines("srv/count"),
+        1,
+        "a script is not run again for it"
+    );
+    remove(&debian, &semaphore);
+    boot(&debian, COUNTS);
+    assert_eq!(debian.lines("srv/count"), 2);
+}
+
+#[test]
 fn what_cloud_init_has_done_is_not_done_again() {
     let Some(debian) = debian() else { return };
     let user_data = multipart();
