@@ -1,6 +1,7 @@
 //! Who shall be on the machine: the forms in which `users` and its kin are written, made one.
 //! Source: cloud-init, `cloudinit/distros/ug_util.py`.
 
+use contract::config::Config;
 use contract::machine::Probe;
 use contract::name::UserName;
 use contract::place::Place;
@@ -41,6 +42,26 @@ pub(crate) struct Account {
     pub(crate) place: Place,
     /// What is said of them, the keys with `_` for `-` and without `name`.
     pub(crate) keys: Mapping,
+}
+
+/// The names of all who shall be there, as they are written, each with its place; the default user
+/// has none.
+#[must_use]
+pub fn accounts_of(config: &Config, probe: &dyn Probe) -> Vec<(String, Option<Place>)> {
+    let wishes = Wishes {
+        users: config.get("users"),
+        user: config.get("user"),
+        system_info: config.get("system_info"),
+    };
+    let accounts = wishes.accounts(probe);
+    let default = accounts.default;
+    let named = accounts.list.into_iter().map(|account| {
+        let is_default = default
+            .as_ref()
+            .is_some_and(|name| name.as_str() == account.name);
+        (account.name, Some(account.place).filter(|_| !is_default))
+    });
+    named.collect()
 }
 
 impl Wishes<'_> {

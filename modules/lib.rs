@@ -45,6 +45,7 @@ mod timezone;
 mod users;
 mod write_files;
 
+pub use accounts::accounts_of;
 pub use cloud_init::{CLOUD_INIT, CLOUD_INIT_KEYS, semaphore};
 
 /// Every module, in the order in which the boot runs them.

@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use support::cloud::Machine;
+use support::debian::Debian;
 use support::{Answer, Case};
 
 const SEED: &str = "var/lib/cloud/seed/nocloud/meta-data";
@@ -110,6 +111,42 @@ fn a_boot_fails_for_its_modules_only_where_that_is_asked_for() {
     let again = Case::made(bad, "instance-id: i-1\n");
     let boot = again.run(&["boot", "--fail"]);
     assert_eq!(boot.code, 1, "{boot:?}");
+}
+
+#[test]
+fn scripts_have_the_environment_that_a_drop_in_gives_the_unit_and_nothing_of_ours() {
+    let user_data = "#!/bin/sh\nenv > /var/lib/seen\n";
+    #[rustfmt::skip]
+    let table = [
+        // who starts it     what the script sees
+        ("systemd",          true),
+        ("a person",         false),
+    ];
+    for (who, expected) in table {
+        let Some(machine) = Debian::with_image("{}\n") else {
+            return;
+        };
+        machine.write("seed/user-data", user_data);
+        machine.write("seed/meta-data", "instance-id: i-1\n");
+        let pid = if expected { "SYSTEMD_EXEC_PID=$$" } else { "" };
+        let line = format!(
+            "{pid} http_proxy=http://proxy:3128 INVOCATION_ID=1 exec \"$0\" --root \"$1\" --seed \"$1/seed\" boot"
+        );
+        let output = Command::new("/bin/sh")
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")
+            .args(["-c", &line, env!("CARGO_BIN_EXE_firstlight")])
+            .arg(machine.path(""))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let seen = machine.text("var/lib/seen");
+        let has_proxy = seen.contains("http_proxy=http://proxy:3128\n");
+        assert_eq!(has_proxy, expected, "{who}: {seen}");
+        assert!(!seen.contains("INVOCATION_ID"), "{who}: {seen}");
+        assert!(!seen.contains("SYSTEMD_EXEC_PID"), "{who}: {seen}");
+        assert!(seen.contains("PATH=/usr/local/sbin:"), "{who}: {seen}");
+    }
 }
 
 fn ok(answer: &Answer) {

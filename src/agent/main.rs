@@ -5,12 +5,14 @@ mod checks;
 mod cli;
 mod cloud_init;
 mod cloud_init_cli;
+mod environment;
 mod fetch;
 mod image_tree;
 mod last_act;
 mod log;
 mod notify;
 mod offline;
+mod seal;
 mod session;
 mod target;
 

@@ -88,11 +88,18 @@ pub trait Probe {
     /// # Errors
     /// When /etc/passwd cannot be read.
     fn user(&self, name: &str) -> io::Result<Option<Account>> {
+        let all = self.users()?.into_iter();
+        Ok(all.into_iter().find(|account| account.name == name))
+    }
+
+    /// All users of /etc/passwd, in their order.
+    ///
+    /// # Errors
+    /// When /etc/passwd cannot be read.
+    fn users(&self) -> io::Result<Vec<Account>> {
         let text = self.read(Path::new("/etc/passwd"))?.unwrap_or_default();
-        Ok(String::from_utf8_lossy(&text)
-            .lines()
-            .filter_map(account)
-            .find(|a| a.name == name))
+        let text = String::from_utf8_lossy(&text);
+        Ok(text.lines().filter_map(account).collect())
     }
 
     /// The id of a group of /etc/group.

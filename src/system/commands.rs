@@ -254,6 +254,7 @@ fn prepared(host: &Host, argv: &[String]) -> io::Result<Command> {
     if let Some(language) = std::env::var_os("LANG") {
         command.env("LANG", language);
     }
+    command.envs(host.environment.iter().map(|(name, value)| (name, value)));
     command.current_dir("/").process_group(0);
     Ok(command)
 }

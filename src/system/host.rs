@@ -1,6 +1,7 @@
 //! A machine below a root, and what can be seen of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
@@ -36,6 +37,8 @@ pub struct Host {
     pub(crate) s3: S3,
     pub(crate) code_timeout: Option<Duration>,
     pub(crate) gives_home: bool,
+    /// What children get beside what everybody gets.
+    pub(crate) environment: Vec<(OsString, OsString)>,
     /// How long a lock of the package manager is waited for.
     pub(crate) package_patience: Duration,
     /// What becomes of the machine in the end.
@@ -66,6 +69,7 @@ impl Host {
             s3: S3::new(None),
             code_timeout: None,
             gives_home: false,
+            environment: Vec::new(),
             package_patience: PACKAGE_PATIENCE,
             power: Mutex::default(),
             key_servers: KeyServers::default(),
@@ -93,6 +97,11 @@ impl Host {
     /// Gives somebody's code root's `HOME`, from now on.
     pub fn give_home(&mut self, gives_home: bool) {
         self.gives_home = gives_home;
+    }
+
+    /// Gives children these variables, from now on.
+    pub fn give_environment(&mut self, environment: Vec<(OsString, OsString)>) {
+        self.environment = environment;
     }
 
     /// Waits so long for a lock that another package manager holds, from now on.

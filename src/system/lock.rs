@@ -90,22 +90,63 @@ pub fn remove(host: &Host, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Removes /var/lib/firstlight and /run/firstlight below the root; tells which were there.
+/// Where state is, and what of it is the image's own: a seed, which data sources find there.
+const STATE: [&str; 2] = ["/var/lib/firstlight", "/run/firstlight"];
+const SEED: &str = "/var/lib/firstlight/seed";
+
+/// What [`remove_state`] would remove.
+///
+/// # Errors
+/// What the kernel said.
+pub fn state(host: &Host) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in STATE.map(Path::new) {
+        if host.kind(path)? == Some(FileKind::Directory)
+            && Path::new(SEED).starts_with(path)
+            && host.kind(Path::new(SEED))?.is_some()
+        {
+            let names = host.list(path)?.unwrap_or_default().into_iter();
+            let all = names.map(|name| path.join(name));
+            found.extend(all.filter(|path| path != Path::new(SEED)));
+        } else if host.kind(path)?.is_some() {
+            found.push(path.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// Removes /var/lib/firstlight, but for a seed in it, and /run/firstlight; tells which were there.
 ///
 /// # Errors
 /// [`EffectError::Refused`] when one is a link, [`EffectError::Write`] when the kernel refuses.
 pub fn remove_state(host: &Host) -> Result<Vec<PathBuf>, EffectError> {
-    let mut removed = Vec::new();
-    for path in ["/var/lib/firstlight", "/run/firstlight"].map(PathBuf::from) {
-        match files::remove_tree(host, &path) {
-            Ok(true) => removed.push(path),
-            Ok(false) => {}
+    let unreadable = |source| EffectError::Read {
+        path: STATE[0].into(),
+        source,
+    };
+    let all = state(host).map_err(unreadable)?;
+    for path in &all {
+        let removed = if STATE.map(Path::new).contains(&path.as_path()) {
+            files::remove_tree(host, path)
+        } else {
+            remove(host, path)
+        };
+        match removed {
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                let reason = "it is not a directory; remove it by hand".to_owned();
+                let (path, reason) = (
+                    path.clone(),
+                    "it is not a directory; remove it by hand".to_owned(),
+                );
                 return Err(EffectError::Refused { path, reason });
             }
-            Err(source) => return Err(EffectError::Write { path, source }),
+            Err(source) => {
+                return Err(EffectError::Write {
+                    path: path.clone(),
+                    source,
+                });
+            }
         }
     }
-    Ok(removed)
+    Ok(all)
 }

@@ -7,6 +7,7 @@ use contract::module::Stage;
 use super::table;
 use crate::boot;
 use crate::cloud_init;
+use crate::environment;
 use crate::last_act;
 use crate::notify::Notifier;
 use crate::session::{self, Session, Target};
@@ -64,6 +65,7 @@ impl Boot {
             None if notifier.is_listening() => &[Stage::Early, Stage::Identity, Stage::Config],
             None => &Stage::ALL,
         };
+        session.host.give_environment(environment::of_the_unit());
         let _lock = session.lock()?;
         let mut report = boot::run(&mut session, stages, &notifier, &mut |_, _| {})?;
         let health = table::health_word(report.health());
