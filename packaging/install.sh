@@ -87,9 +87,6 @@ lay_compat() {
         ln -sfn firstlight.1.gz "$root/usr/share/man/man1/$name.1.gz"
     done
     configuration $compat/config.yaml config.d/10-cloud-init-compat.yaml
-    install -d -m 755 "$presets"
-    echo "# As in 80-firstlight.preset." >"$presets/80-firstlight-cloud-init-compat.preset"
-    [[ -d $compat/systemd ]] || return 0
     # Units, drop-ins in directories of theirs, and links: names that are another unit's as well.
     while read -r unit; do
         if [[ -h $compat/systemd/$unit ]]; then
@@ -100,8 +97,10 @@ lay_compat() {
         fi
     done < <(cd "$compat/systemd" && find . -type f,l -printf '%P\n')
     # Which of them are enabled says their own [Install] section.
-    grep -rlx '\[Install\]' "$compat/systemd" | sed 's#.*/#enable #' | LC_ALL=C sort \
-        >>"$presets/80-firstlight-cloud-init-compat.preset"
+    {
+        echo "# As in 80-firstlight.preset."
+        grep -rlx '\[Install\]' "$compat/systemd" | sed 's#.*/#enable #' | LC_ALL=C sort
+    } | install -D -m 644 /dev/stdin "$presets/80-firstlight-cloud-init-compat.preset"
 }
 
 # configuration FILE NAME: what the image's builder wrote stays.
