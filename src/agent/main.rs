@@ -10,6 +10,7 @@ mod fetch;
 mod image_tree;
 mod last_act;
 mod log;
+mod logs;
 mod notify;
 mod offline;
 mod seal;

@@ -52,6 +52,11 @@ pub fn read_instance(probe: &dyn Probe) -> Option<Value> {
     parse(probe, SENSITIVE).or_else(|| parse(probe, INSTANCE))
 }
 
+/// What everybody may know about the instance.
+pub fn read_public(probe: &dyn Probe) -> Option<Value> {
+    parse(probe, INSTANCE)
+}
+
 /// The files that tell who this instance is: `instance.json` from an allow-list, all of it and the
 /// launch parameters for root alone, and environment files (systemd.exec(5), EnvironmentFile=) of
 /// either.

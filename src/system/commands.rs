@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use contract::effect::{CommandSpec, Program};
+use contract::effect::{CommandSpec, Program, ToolSpec};
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
 use nix::errno::Errno;
@@ -242,6 +242,18 @@ pub fn pass_on(program: &OsStr, arguments: &[OsString]) -> u8 {
             }
         }
     }
+}
+
+/// What a program of this machine says, if it ends well within the time of a tool.
+#[must_use]
+pub fn ask(host: &Host, argv: &[&str]) -> Option<String> {
+    let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+    let mut command = prepared(host, &argv).ok()?;
+    let kept = Kept::new(Which::Out).ok()?;
+    command.stdin(Stdio::null()).stdout(kept.stdio().ok()?);
+    let mut child = command.stderr(Stdio::null()).spawn().ok()?;
+    let status = wait(&mut child, Some(ToolSpec::TIMEOUT)).ok()??;
+    status.success().then(|| kept.text())
 }
 
 /// A program with the environment that every child gets.

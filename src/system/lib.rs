@@ -51,10 +51,10 @@ pub mod fuzzing {
     }
 }
 
-pub use commands::{pass_on, time_in_programs};
+pub use commands::{ask, pass_on, time_in_programs};
 pub use dry_run::DryRun;
 pub use host::Host;
-pub use lock::{RunLock, boot_id, random32, remove, remove_state, state};
+pub use lock::{RunLock, boot_id, is_public, random32, remove, remove_state, state};
 pub use power::Ending;
 pub use running::any_failed;
 pub use usage::usage;

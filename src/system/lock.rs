@@ -10,7 +10,7 @@ use contract::machine::{FileKind, Probe};
 use nix::fcntl::OFlag;
 
 use crate::files;
-use crate::host::Host;
+use crate::host::{Host, kind_of};
 
 /// Held by whoever changes the machine; the kernel releases it when its holder dies.
 #[derive(Debug)]
@@ -72,6 +72,13 @@ pub fn boot_id(host: &Host) -> Option<String> {
     let bytes = host.read(Path::new("/proc/sys/kernel/random/boot_id"));
     let text = String::from_utf8(bytes.ok()??).ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
+/// Whether it is a regular file that everybody may read, links not followed.
+#[must_use]
+pub fn is_public(host: &Host, path: &Path) -> bool {
+    let found = host.stat(path).ok().flatten();
+    found.is_some_and(|found| kind_of(&found) == FileKind::File && found.st_mode & 0o004 != 0)
 }
 
 /// Removes a file, a link or a directory with all that is in it, links not followed; tells whether

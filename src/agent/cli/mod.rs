@@ -3,6 +3,7 @@
 mod apply;
 mod boot;
 mod clean;
+mod logs;
 #[cfg(feature = "documents")]
 mod documents;
 mod modules;
@@ -13,6 +14,7 @@ mod schema;
 mod semaphores;
 mod status;
 pub(crate) mod table;
+mod timeline;
 mod userdata;
 mod validate;
 
@@ -55,6 +57,9 @@ enum Command {
     #[command(subcommand)]
     Semaphores(semaphores::Semaphores),
     Clean(clean::Clean),
+    Timeline(timeline::Timeline),
+    #[command(subcommand)]
+    Logs(logs::Logs),
     #[cfg(feature = "documents")]
     #[command(hide = true)]
     Documents(documents::Documents),
@@ -99,6 +104,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Modules(command) => command.run(&target),
         Command::Semaphores(command) => command.run(&target),
         Command::Clean(command) => command.run(&target),
+        Command::Timeline(command) => command.run(&target),
+        Command::Logs(command) => command.run(&target),
         #[cfg(feature = "documents")]
         Command::Documents(command) => command.run(<Cli as clap::CommandFactory>::command()),
     };

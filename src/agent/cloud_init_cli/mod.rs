@@ -4,8 +4,12 @@
 //! Options, exit codes and what programs read are those of cloud-init 25.1.4; help and errors for
 //! people are firstlight's own. Source: `cloudinit/cmd/main.py`.
 
+mod analyze;
 mod clean;
 mod cloud_id;
+mod collect_logs;
+mod devel;
+mod events;
 mod now;
 mod per;
 mod query;
@@ -92,6 +96,11 @@ enum Command {
     Single(stages::Single),
     Query(query::Query),
     Features(Features),
+    #[command(subcommand)]
+    Analyze(analyze::Analyze),
+    #[command(subcommand)]
+    Devel(devel::Devel),
+    CollectLogs(collect_logs::CollectLogs),
     Clean(clean::Clean),
     Status(status::Status),
     Schema(schema::Schema),
@@ -131,6 +140,9 @@ fn cloud_init() -> ExitCode {
         Command::Single(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Features(_) => Ok(ExitCode::SUCCESS),
+        Command::Analyze(command) => command.run(),
+        Command::Devel(command) => command.run(),
+        Command::CollectLogs(command) => command.run(),
         Command::Clean(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Schema(command) => command.run(),
