@@ -133,6 +133,21 @@ impl Debian {
         said(&output.unwrap())
     }
 
+    /// [`Self::booted`], called by another name.
+    pub(crate) fn called(&self, name: &str, args: &[&str]) -> Said {
+        self.booted(&["--version"]);
+        let link = self.path("usr/bin").join(name);
+        if !link.exists() {
+            std::os::unix::fs::symlink("firstlight", link).unwrap();
+        }
+        let own = "--uts --net --mount --pid --fork --kill-child sh -c";
+        let within = r#"mount -t proc proc "$0/proc" && exec chroot "$0" "$@""#;
+        let mut command = Command::new("unshare");
+        command.args(own.split(' ')).arg(within).arg(&self.root);
+        let output = command.arg(name).args(args).stdin(Stdio::null()).output();
+        said(&output.unwrap())
+    }
+
     /// [`Self::booted`] with a seed of this user data for instance `i-1`.
     pub(crate) fn booted_with(&self, user_data: &str, args: &[&str]) -> Said {
         self.write("seed/user-data", user_data);
