@@ -3,29 +3,12 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::{Command, Stdio};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use support::debian::Debian;
-use support::{Answer, Scratch};
-
-/// The binary by another name, with these arguments.
-fn called(scratch: &Scratch, name: &str, args: &[&str]) -> Answer {
-    let link = scratch.path().join(name);
-    if !link.exists() {
-        symlink(env!("CARGO_BIN_EXE_firstlight"), &link).unwrap();
-    }
-    let mut command = Command::new(&link);
-    command.args(args).current_dir(scratch.path());
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Answer {
-        code: output.status.code().unwrap_or(-1),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    }
-}
+use support::{Scratch, called};
 
 #[test]
 fn a_command_line_that_is_wrong_ends_as_argparse_ends_it() {
@@ -188,7 +171,7 @@ fn each_command_answers_from_what_the_boot_stored() {
         ("cloud-init", &["status", "--long"],                            0, "\ndetail: DataSourceNoCloud\nerrors: []\nrecoverable_errors: {}\n"),
         ("cloud-init", &["status", "--format", "yaml"],                  0, "---\nboot_status_code: "),
         ("cloud-id",   &[],                                              0, "nocloud\n"),
-        ("cloud-id",   &["--long"],                                      0, "nocloud\tunknown\n"),
+        ("cloud-id",   &["--long"],                                      0, "nocloud\tNone\n"),
         ("cloud-init", &["query", "v1.instance_id"],                     0, "i-1\n"),
         ("cloud-init", &["query", "instance-id"],                        0, "i-1\n"),
         ("cloud-init", &["query", "ds.meta_data.local_hostname"],        0, "one\n"),

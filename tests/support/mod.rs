@@ -13,7 +13,7 @@ pub(crate) mod debian;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -139,12 +139,22 @@ pub(crate) fn alone(args: &[&str]) -> Answer {
     answer(args.iter().map(OsStr::new))
 }
 
+/// The binary by another name and with these arguments, in a place of its own.
+pub(crate) fn called(scratch: &Scratch, name: &str, args: &[&str]) -> Answer {
+    let link = scratch.path().join(name);
+    if !link.exists() {
+        symlink(env!("CARGO_BIN_EXE_firstlight"), &link).unwrap();
+    }
+    let mut command = Command::new(&link);
+    answered(command.args(args).current_dir(scratch.path()))
+}
+
 fn answer<'a>(args: impl Iterator<Item = &'a OsStr>) -> Answer {
-    let output = Command::new(env!("CARGO_BIN_EXE_firstlight"))
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    answered(Command::new(env!("CARGO_BIN_EXE_firstlight")).args(args))
+}
+
+fn answered(command: &mut Command) -> Answer {
+    let output = command.stdin(Stdio::null()).output().unwrap();
     Answer {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -64,6 +64,9 @@ impl CloudId {
             }
             table::line(&to_json(&v1));
         } else if self.long {
+            // Python's word for a region that is known to be none.
+            let is_none = v1.get("region").is_some_and(Value::is_null);
+            let region = if is_none { "None" } else { &region };
             table::line(&format!("{id}\t{region}"));
         } else {
             table::line(&id);

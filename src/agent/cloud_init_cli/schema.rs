@@ -169,9 +169,9 @@ impl Schema {
             }
             sorted(checks::user_data(document.bytes.clone())?)
         };
-        if self.annotate {
+        if self.annotate && !(errors.is_empty() && deprecations.is_empty()) {
             table::line(&annotated(&document.bytes, &errors, &deprecations));
-        } else if !deprecations.is_empty() {
+        } else if !self.annotate && !deprecations.is_empty() {
             table::line(&format!(
                 "Cloud config schema deprecations: {}",
                 list(&deprecations)
@@ -252,9 +252,6 @@ fn annotated(bytes: &[u8], errors: &[Problem], deprecations: &[Problem]) -> Stri
             .collect()
     };
     let (errors, deprecations) = (marks(errors, "E"), marks(deprecations, "D"));
-    if errors.is_empty() && deprecations.is_empty() {
-        return text.into_owned();
-    }
     let mut lines: Vec<String> = text
         .split('\n')
         .zip(1..)
