@@ -3,9 +3,9 @@
 mod apply;
 mod boot;
 mod clean;
-mod logs;
 #[cfg(feature = "documents")]
 mod documents;
+mod logs;
 mod modules;
 mod plan;
 mod query;

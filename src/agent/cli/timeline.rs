@@ -188,6 +188,7 @@ mod tests {
             stage: Stage::Identity,
             started: 100.0,
             finished: Some(101.0),
+            programs_us: 0,
             modules: vec![module("ssh", 250_000), module("users", 500_000)],
         }];
         report

@@ -191,6 +191,7 @@ mod tests {
             stage,
             started,
             finished,
+            programs_us: 0,
             modules,
         };
         let mut report = Report::new();
