@@ -20,7 +20,8 @@ pub(crate) enum Kit {
 
 impl Kit {
     pub(crate) fn of(probe: &dyn Probe) -> Self {
-        if !program::is_there(probe, "useradd") && program::is_there(probe, "adduser") {
+        // Debian has a program of its own called adduser, which knows none of busybox's options.
+        if !program::is_there(probe, "useradd") && program::is_link(probe, "adduser") {
             Self::Busybox
         } else {
             Self::Shadow

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use contract::machine::{NotDone, Probe};
+use contract::machine::{FileKind, NotDone, Probe};
 
 use crate::host::Host;
 
@@ -34,4 +34,12 @@ pub(crate) fn is_there(probe: &dyn Probe, program: &str) -> bool {
     }
     PATH.split(':')
         .any(|dir| there(&PathBuf::from(dir).join(program)))
+}
+
+/// Whether the first program of that name is a link to another one.
+pub(crate) fn is_link(probe: &dyn Probe, program: &str) -> bool {
+    let mut kinds = PATH
+        .split(':')
+        .filter_map(|dir| probe.kind(&PathBuf::from(dir).join(program)).ok()?);
+    kinds.next() == Some(FileKind::Link)
 }

@@ -15,6 +15,7 @@ use contract::name::UserName;
 use contract::output::{Output, Stream};
 use contract::secret::Secret;
 
+use crate::kit::Kit;
 use crate::{DryRun, Host, RunLock, boot_id, random32, remove_state};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIabcdefgh";
@@ -392,5 +393,30 @@ fn a_tool_is_left_where_it_is_not_needed_or_cannot_be_run() {
         let effect = Effect::tool(spec);
         assert_eq!(host.apply(&effect).unwrap(), change, "{effect:?}");
         assert_eq!(DryRun::new(&host).apply(&effect).unwrap(), change);
+    }
+}
+
+#[test]
+fn busybox_is_known_by_the_link_to_it() {
+    let table = [
+        // useradd, adduser is a link          whose tools are used
+        (false, Some(true), Kit::Busybox),
+        (true, Some(true), Kit::Shadow),
+        // Debian's own adduser, so that useradd is what is missing, and is named.
+        (false, Some(false), Kit::Shadow),
+        (false, None, Kit::Shadow),
+    ];
+    for (useradd, adduser, kit) in table {
+        let tree = Tree::new();
+        fs::create_dir_all(tree.at("usr/sbin")).unwrap();
+        if useradd {
+            fs::write(tree.at("usr/sbin/useradd"), "").unwrap();
+        }
+        match adduser {
+            Some(true) => symlink("/bin/busybox", tree.at("usr/sbin/adduser")).unwrap(),
+            Some(false) => fs::write(tree.at("usr/sbin/adduser"), "").unwrap(),
+            None => {}
+        }
+        assert_eq!(Kit::of(&tree.host()), kit, "{useradd} {adduser:?}");
     }
 }
