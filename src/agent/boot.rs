@@ -11,6 +11,8 @@ use contract::report::{ModuleReport, Outcome, ProblemReport, Report, StageReport
 use contract::user_data::{UserData, VendorData};
 use engine::cloud_init::Instance;
 use engine::report_file;
+use engine::semaphore::Semaphores;
+use engine::store::Store;
 
 use crate::cloud_init;
 use crate::notify::{Gate, Notifier};
@@ -56,8 +58,14 @@ fn run_stages(
         go_on(session)?
     };
     let session = &*session;
-    let (mut semaphores, told) = session.reconciled(&known)?;
-    report.problems.extend(told.iter().map(ProblemReport::from));
+    let (mut semaphores, odd) = semaphores(session, &known);
+    for problem in odd.iter().map(ProblemReport::from) {
+        log_problem(&problem);
+        // An earlier stage of this boot may have told it.
+        if !report.problems.contains(&problem) {
+            report.problems.push(problem);
+        }
+    }
     for stage in stages {
         notifier.status(&format!("stage {}", stage.as_str()));
         if session.settings.cloud_init_compat {
@@ -136,11 +144,16 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
     };
     session.learn_from_kernel(&found.metadata);
     let (known, found) = session.take_in(datasource, found);
-    session.store(&known, &found)?;
+    let unkept = session.store(&known, &found).err();
     let mut report = session.report(&known, &found.problems());
-    report
-        .problems
-        .extend(failure.as_ref().map(ProblemReport::from));
+    // Whoever wants to log in and mend that needs accounts and keys.
+    let unkept = unkept.map(|error| {
+        let hint =
+            "see whether /var/lib/firstlight can be written to; what can be done without is done";
+        Problem::error(None, format!("{error:#}")).hint(hint)
+    });
+    let told = failure.iter().chain(&unkept).map(ProblemReport::from);
+    report.problems.extend(told);
     report.problems.iter().for_each(log_problem);
     if session.settings.cloud_init_compat {
         let instance = Instance {
@@ -166,8 +179,50 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
 /// Goes on with what an earlier stage of this boot stored.
 fn go_on(session: &mut Session) -> anyhow::Result<(Known, Report)> {
     let known = session.recall_or_fail()?;
-    let report = so_far(session).unwrap_or_else(|| session.report(&known, &[]));
+    let Some(report) = so_far(session) else {
+        let report = session.report(&known, &[]);
+        return Ok((known, report));
+    };
+    let stored = known.metadata.instance_id.as_str();
+    let told = report.instance_id.as_deref().unwrap_or(stored);
+    anyhow::ensure!(
+        told == stored,
+        "this is instance {told}, of which nothing could be kept: what is stored is of {stored}"
+    );
     Ok((known, report))
+}
+
+/// What was done before. Where that cannot be known, what may be done twice still is.
+fn semaphores(session: &Session, known: &Known) -> (Semaphores, Vec<Problem>) {
+    match session.reconciled(known) {
+        Ok((all, told)) => {
+            let odd = all.problems().iter().cloned().chain(told).collect();
+            (all, odd)
+        }
+        Err(error) => {
+            let dir = Store::dir_of(&known.metadata.instance_id);
+            let problem = Problem::error(None, format!("{error:#}"))
+                .hint("scripts are not run, as they may have run before");
+            (Semaphores::unreadable(&dir), vec![problem])
+        }
+    }
+}
+
+/// Says in the report why stages came to nothing, so that nobody waits for them.
+pub(crate) fn give_up(session: &Session, stages: &[Stage], error: &anyhow::Error) {
+    let mut report = so_far(session).unwrap_or_else(|| {
+        let mut report = Report::new();
+        report.boot_id = system::boot_id(&session.host);
+        report
+    });
+    let problem = Problem::error(None, format!("{error:#}"));
+    report.problems.push(ProblemReport::from(&problem));
+    for stage in stages {
+        let mut stage = unfinished(*stage);
+        stage.finished = Some(stage.started);
+        report.note(stage);
+    }
+    session::publish(session, &report);
 }
 
 /// The report of this boot: one of an earlier boot says nothing about this one.

@@ -1,7 +1,7 @@
 //! Where the log goes: structured to the journal when systemd started us, else lines on stderr.
 
 use std::env;
-use std::io;
+use std::io::{self, Write};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
@@ -9,6 +9,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts the log. `verbose` counts how often more was asked for.
+///
+/// Errors are also shown on the console: where a login fails, it is all there is to read.
 ///
 /// The journal's fields are `FIRSTLIGHT_MODULE`, `FIRSTLIGHT_STAGE`, `FIRSTLIGHT_OUTCOME` and
 /// `FIRSTLIGHT_DURATION_US`. JOURNAL_STREAM is set by systemd for what it starts (systemd.exec(5)).
@@ -29,9 +31,31 @@ pub(crate) fn start(verbose: u8) {
             .with_target(false)
             .without_time()
     });
+    let console = started_by_systemd.then(|| {
+        tracing_subscriber::fmt::layer()
+            .with_writer(|| Console)
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+    });
     let journal = journal.map(|layer| layer.with_field_prefix(Some("FIRSTLIGHT".into())));
     tracing_subscriber::registry()
         .with(journal.with_filter(level))
         .with(stderr.with_filter(level))
+        .with(console.with_filter(LevelFilter::ERROR))
         .init();
+}
+
+/// The system console, line by line.
+struct Console;
+
+impl Write for Console {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        system::show_on_console(&[b"firstlight: ", line].concat());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -326,6 +326,17 @@ impl Runner<'_> {
                     Outcome::Skipped(format!("ended by a shutdown; {again}")),
                 );
             }
+            // Once at most: it may have run, and the record of that be lost.
+            Verdict::Run
+                if !self.force
+                    && record == Record::Absent
+                    && self.semaphores.may_have_begun(frequency) =>
+            {
+                let why = format!(
+                    "whether it was begun is not known, as the records are damaged; {again}"
+                );
+                return perform::left(step, Outcome::Interrupted(why));
+            }
             Verdict::Run | Verdict::RunAgain => {}
         }
         if let Some(why) = stopped {

@@ -131,6 +131,8 @@ pub struct Semaphores {
     records: BTreeMap<String, Vec<Known>>,
     instance_journal: PathBuf,
     torn: Vec<PathBuf>,
+    /// Journals that may have said more than can be read.
+    damaged: Vec<PathBuf>,
     key: Option<Secret<Vec<u8>>>,
     problems: Vec<Problem>,
 }
@@ -167,6 +169,22 @@ impl Semaphores {
         Ok(all)
     }
 
+    /// Those of an instance whose journals cannot be read at all: what was begun is not known.
+    #[must_use]
+    pub fn unreadable(dir: &Path) -> Self {
+        let instance_journal = dir.join("journal");
+        Self {
+            damaged: vec![ONCE.into(), instance_journal.clone(), BOOT.into()],
+            instance_journal,
+            ..Self::default()
+        }
+    }
+
+    /// Whether something of this frequency may have been begun although no record says so.
+    pub(crate) fn may_have_begun(&self, frequency: Frequency) -> bool {
+        self.damaged.contains(&self.journal(frequency))
+    }
+
     fn replay(&mut self, path: &Path, bytes: &[u8]) {
         if !bytes.is_empty() && !bytes.ends_with(b"\n") {
             self.torn.push(path.to_owned());
@@ -182,10 +200,19 @@ impl Semaphores {
                     };
                     self.remember(line.name, known);
                 }
-                _ => {
+                other => {
                     let place = Place::new(path.display().to_string(), number, 1);
                     let message = "a record that cannot be read is left as it is";
-                    self.problems.push(Problem::warning(Some(place), message));
+                    if is_torn(line, other.err().as_ref()) {
+                        self.problems.push(Problem::notice(Some(place), message));
+                        continue;
+                    }
+                    let problem = Problem::warning(Some(place), message)
+                        .hint("what may have been begun is not begun again");
+                    self.problems.push(problem);
+                    if self.damaged.last().is_none_or(|last| last != path) {
+                        self.damaged.push(path.to_owned());
+                    }
                 }
             }
         }
@@ -380,6 +407,13 @@ impl Semaphores {
         let bytes = mac.finalize().into_bytes();
         Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
+}
+
+/// Whether a power cut left the line so: cut off, or with the zeros of a file that had grown and was
+/// not written yet. What such a record was of had not been begun, as records are durable before that.
+fn is_torn(line: &[u8], error: Option<&serde_json::Error>) -> bool {
+    let is_cut_off = error.is_some_and(serde_json::Error::is_eof);
+    is_cut_off || line.iter().all(|byte| *byte == 0)
 }
 
 /// The last line of each name, in the order of these lines, and all lines that are none of ours.

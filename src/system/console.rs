@@ -65,6 +65,14 @@ pub(crate) fn why_not(host: &Host) -> Option<NotDone> {
     (!host.privileged).then_some(NotDone::NeedsRoot)
 }
 
+/// Shows a line of our own log on the console of this machine, whatever becomes of it; a console that
+/// is not there, or takes nothing now, gets nothing.
+pub fn show_on_console(line: &[u8]) {
+    if let Ok(mut console) = open() {
+        let _ = console.write_all(line);
+    }
+}
+
 /// Writes to the console and nowhere else, whatever becomes of it.
 pub(crate) fn show(console: &File, text: &Secret<String>) -> io::Result<()> {
     patiently(console, text.expose().as_bytes(), PATIENCE)

@@ -20,8 +20,9 @@ pub(crate) enum Kit {
 
 impl Kit {
     pub(crate) fn of(probe: &dyn Probe) -> Self {
-        // Debian has a program of its own called adduser, which knows none of busybox's options.
-        if !program::is_there(probe, "useradd") && program::is_link(probe, "adduser") {
+        // Debian has an adduser too, of another make: busybox's are links to it.
+        let is_busybox = || program::is_link(probe, "adduser");
+        if !program::is_there(probe, "useradd") && is_busybox() {
             Self::Busybox
         } else {
             Self::Shadow

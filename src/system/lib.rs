@@ -52,6 +52,7 @@ pub mod fuzzing {
 }
 
 pub use commands::{ask, pass_on, time_in_programs};
+pub use console::show_on_console;
 pub use dry_run::DryRun;
 pub use host::Host;
 pub use lock::{RunLock, boot_id, is_public, random32, remove, remove_state, state};

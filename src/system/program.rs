@@ -28,18 +28,19 @@ pub(crate) fn elsewhere(host: &Host, probe: &dyn Probe, needed: &[String]) -> Op
 
 /// Whether a program is where programs are looked for.
 pub(crate) fn is_there(probe: &dyn Probe, program: &str) -> bool {
-    let there = |path: &Path| probe.kind(path).is_ok_and(|kind| kind.is_some());
-    if program.contains('/') {
-        return there(Path::new(program));
-    }
-    PATH.split(':')
-        .any(|dir| there(&PathBuf::from(dir).join(program)))
+    found(probe, program).is_some()
 }
 
-/// Whether the first program of that name is a link to another one.
+/// Whether it is a link to another one.
 pub(crate) fn is_link(probe: &dyn Probe, program: &str) -> bool {
-    let mut kinds = PATH
-        .split(':')
-        .filter_map(|dir| probe.kind(&PathBuf::from(dir).join(program)).ok()?);
-    kinds.next() == Some(FileKind::Link)
+    found(probe, program) == Some(FileKind::Link)
+}
+
+fn found(probe: &dyn Probe, program: &str) -> Option<FileKind> {
+    let kind = |path: &Path| probe.kind(path).ok().flatten();
+    if program.contains('/') {
+        return kind(Path::new(program));
+    }
+    let mut dirs = PATH.split(':').map(PathBuf::from);
+    dirs.find_map(|dir| kind(&dir.join(program)))
 }

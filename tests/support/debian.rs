@@ -180,6 +180,15 @@ impl Debian {
     /// The binary as on a live machine: inside the tree, which is its root then, with a host name
     /// and a console of its own. The console is the file `console`.
     pub(crate) fn run_inside(&self, args: &[&str]) -> Said {
+        self.inside(args, &[])
+    }
+
+    /// The same, as systemd starts it.
+    pub(crate) fn started_inside(&self, args: &[&str]) -> Said {
+        self.inside(args, &[("JOURNAL_STREAM", "8:1")])
+    }
+
+    fn inside(&self, args: &[&str], variables: &[(&str, &str)]) -> Said {
         fs::copy(
             env!("CARGO_BIN_EXE_firstlight"),
             self.path("usr/bin/firstlight"),
@@ -197,6 +206,7 @@ impl Debian {
         let line = "mount --bind \"$0/console\" \"$0/dev/console\" && exec chroot \"$0\" firstlight \"$@\"";
         let output = Command::new("unshare")
             .args(["--mount", "--uts", "sh", "-c", line])
+            .envs(variables.iter().copied())
             .arg(&self.root)
             .args(args)
             .stdin(Stdio::null())

@@ -67,7 +67,8 @@ impl Boot {
         };
         session.host.give_environment(environment::of_the_unit());
         let _lock = session.lock()?;
-        let mut report = boot::run(&mut session, stages, &notifier, &mut |_, _| {})?;
+        let ran = boot::run(&mut session, stages, &notifier, &mut |_, _| {});
+        let mut report = ran.inspect_err(|error| boot::give_up(&session, stages, error))?;
         let health = table::health_word(report.health());
         tracing::info!("stages until {} are over: {health}", stage_word(stages));
         if let Some(problem) = last_act::perform(&session) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -31,6 +31,9 @@ pub(crate) enum TlsError {
         /// What is wrong with it.
         source: InvalidDnsNameError,
     },
+    /// A certificate that begins later than it is: most often the clock is wrong, not the certificate.
+    #[error("by this machine's clock the certificate is not valid yet: is the clock right?")]
+    Clock(#[source] io::Error),
     /// The handshake failed: most often a certificate that is not trusted or for another name.
     #[error("tls handshake failed")]
     Handshake(#[source] io::Error),
@@ -51,10 +54,7 @@ impl Tls {
             source,
         })?;
         let connector = TlsConnector::from(self.config()?);
-        connector
-            .connect(name, stream)
-            .await
-            .map_err(TlsError::Handshake)
+        connector.connect(name, stream).await.map_err(refused)
     }
 
     fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
@@ -63,6 +63,16 @@ impl Tls {
         }
         let config = config(rustls_native_certs::load_native_certs().certs)?;
         Ok(Arc::clone(self.0.get_or_init(|| config)))
+    }
+}
+
+fn refused(error: io::Error) -> TlsError {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        )) => TlsError::Clock(error),
+        _ => TlsError::Handshake(error),
     }
 }
 
@@ -85,4 +95,24 @@ fn config(certificates: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_the_future_makes_one_look_at_the_clock() {
+        #[rustfmt::skip]
+        let table = [
+            (CertificateError::NotValidYet,     true),
+            (CertificateError::Expired,         false),
+            (CertificateError::UnknownIssuer,   false),
+        ];
+        for (error, expected) in table {
+            let error = rustls::Error::InvalidCertificate(error);
+            let text = refused(io::Error::new(io::ErrorKind::InvalidData, error)).to_string();
+            assert_eq!(text.contains("clock"), expected, "{text}");
+        }
+    }
 }
