@@ -62,19 +62,20 @@ lay_firstlight() {
     install -D -m 644 -t "$root/usr/lib/tmpfiles.d" systemd/tmpfiles.d/firstlight.conf
     configuration packaging/config.yaml config.yaml
     install -d -m 755 "$root/etc/firstlight/config.d"
-    lay_documents
+    lay_documents firstlight
 }
 
-# Manual pages and completions: packaging/build writes them.
+# lay_documents NAME: manual pages and completions of the commands whose names begin so, if
+# packaging/build has written them.
 lay_documents() {
     [[ -d $documents ]] || return 0
-    local page
-    for page in "$documents"/man/man?/*; do
-        gzip -9n <"$page" | install -D -m 644 /dev/stdin "$root/usr/share/${page#"$documents/"}.gz"
-    done
-    for page in bash-completion/completions zsh/site-functions fish/vendor_completions.d; do
-        install -D -m 644 -t "$root/usr/share/$page" "$documents/$page"/*
-    done
+    local file
+    while read -r file; do
+        case $file in
+        man/*) gzip -9n <"$documents/$file" | install -D -m 644 /dev/stdin "$root/usr/share/$file.gz" ;;
+        *) install -D -m 644 "$documents/$file" "$root/usr/share/$file" ;;
+        esac
+    done < <(find "$documents" -type f \( -name "$1*" -o -name "_$1*" \) -printf '%P\n')
 }
 
 lay_compat() {
@@ -82,11 +83,9 @@ lay_compat() {
     install -d -m 755 "$root/usr/bin"
     for name in cloud-init cloud-id cloud-init-per; do
         ln -sfn firstlight "$root/usr/bin/$name"
-        # The page says what the program is, whatever it is called.
-        install -d -m 755 "$root/usr/share/man/man1"
-        ln -sfn firstlight.1.gz "$root/usr/share/man/man1/$name.1.gz"
     done
     configuration $compat/config.yaml config.d/10-cloud-init-compat.yaml
+    lay_documents cloud-
     # Units, drop-ins in directories of theirs, and links: names that are another unit's as well.
     while read -r unit; do
         if [[ -h $compat/systemd/$unit ]]; then

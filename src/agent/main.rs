@@ -5,6 +5,8 @@ mod checks;
 mod cli;
 mod cloud_init;
 mod cloud_init_cli;
+#[cfg(feature = "documents")]
+mod documents;
 mod environment;
 mod fetch;
 mod image_tree;
@@ -22,5 +24,9 @@ use std::process::ExitCode;
 use cloud_init_cli::Tool;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "documents")]
+    if let Some(code) = documents::main() {
+        return code;
+    }
     Tool::called().map_or_else(cli::main, Tool::main)
 }

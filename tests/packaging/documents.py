@@ -1,8 +1,9 @@
 """Manual pages and completions: complete, and without a warning from those who read them."""
 
-import gzip
+import pathlib
 import re
 import shutil
+import tempfile
 import unittest
 
 from packages import DOCUMENTS, PROGRAM, run
@@ -10,21 +11,29 @@ from packages import DOCUMENTS, PROGRAM, run
 PAGES = DOCUMENTS / "man"
 
 
-def subcommands(*path: str) -> list[tuple[str, ...]]:
-    """Every subcommand that --help tells of, with those below it."""
-    commands = []
-    listed = re.search(r"^Commands:\n((?:  .*\n)+)", run(PROGRAM, *path, "--help"), re.MULTILINE)
+COMMANDS = ("firstlight", "cloud-init", "cloud-id", "cloud-init-per")
+
+
+def subcommands(program: pathlib.Path, *path: str) -> list[str]:
+    """The command and every subcommand that --help tells of, with those below it, as pages are named."""
+    names = ["-".join([program.name, *path])]
+    listed = re.search(r"^Commands:\n((?:  .*\n)+)", run(program, *path, "--help"), re.MULTILINE)
     for name in re.findall(r"^  (\S+)", listed[1], re.MULTILINE) if listed else []:
         if name != "help":
-            commands += [(*path, name), *subcommands(*path, name)]
-    return commands
+            names += subcommands(program, *path, name)
+    return names
 
 
 class Pages(unittest.TestCase):
     def test_every_subcommand_has_a_page_and_every_page_a_subcommand(self):
-        named = {"-".join(["firstlight", *path]) + ".1" for path in subcommands()}
-        self.assertGreater(len(named), 10)
-        self.assertEqual(named | {"firstlight.1"}, {page.name for page in (PAGES / "man1").iterdir()})
+        named = set()
+        with tempfile.TemporaryDirectory() as folder:
+            for command in COMMANDS:
+                program = pathlib.Path(folder, command)
+                program.symlink_to(PROGRAM)
+                named.update(f"{name}.1" for name in subcommands(program))
+        self.assertGreater(len(named), 25)
+        self.assertEqual(named, {page.name for page in (PAGES / "man1").iterdir()})
 
     def test_man_has_nothing_to_say_against_a_page(self):
         for page in PAGES.glob("man?/*"):
@@ -38,7 +47,7 @@ class Pages(unittest.TestCase):
             also = page.read_text().split('SEE ALSO')[1]
             named = {f"{name}.{section}" for name, section in re.findall(r"\\fB([^\\]+)\\fR\((\d)\)", also.replace("\\-", "-"))}
             self.assertTrue(named, page.name)
-            self.assertLessEqual({name for name in named if name.startswith("firstlight")}, ours, page.name)
+            self.assertLessEqual({name for name in named if name.startswith(("firstlight", "cloud"))}, ours, page.name)
 
     def test_the_page_of_the_configuration_tells_of_our_own_keys_and_of_every_module(self):
         page = run("man", "-E", "UTF-8", "-l", PAGES / "man5/firstlight.yaml.5")
@@ -48,20 +57,21 @@ class Pages(unittest.TestCase):
 
 class Completions(unittest.TestCase):
     SHELLS = {
-        "bash": ("bash-completion/completions/firstlight", ["bash", "-n"]),
-        "zsh": ("zsh/site-functions/_firstlight", ["zsh", "-n"]),
-        "fish": ("fish/vendor_completions.d/firstlight.fish", ["fish", "--no-execute"]),
+        "bash": ("bash-completion/completions/{}", ["bash", "-n"]),
+        "zsh": ("zsh/site-functions/_{}", ["zsh", "-n"]),
+        "fish": ("fish/vendor_completions.d/{}.fish", ["fish", "--no-execute"]),
     }
 
     def test_each_shell_reads_its_completions(self):
         for shell, (path, command) in self.SHELLS.items():
-            with self.subTest(shell):
-                if not shutil.which(command[0]):
-                    self.skipTest(f"{command[0]} is not installed")
-                self.assertEqual(run(*command, DOCUMENTS / path), "")
+            for name in ("firstlight", "cloud-init", "cloud-id"):
+                with self.subTest(shell=shell, name=name):
+                    if not shutil.which(command[0]):
+                        self.skipTest(f"{command[0]} is not installed")
+                    self.assertEqual(run(*command, DOCUMENTS / path.format(name)), "")
 
     def test_bash_completes_a_subcommand(self):
-        script = DOCUMENTS / self.SHELLS["bash"][0]
+        script = DOCUMENTS / self.SHELLS["bash"][0].format("firstlight")
         said = run(
             "bash",
             "-c",

@@ -3,10 +3,8 @@
 mod apply;
 mod boot;
 mod clean;
-#[cfg(feature = "documents")]
-mod documents;
 mod logs;
-mod modules;
+pub(crate) mod modules;
 mod plan;
 mod query;
 mod run;
@@ -60,9 +58,6 @@ enum Command {
     Timeline(timeline::Timeline),
     #[command(subcommand)]
     Logs(logs::Logs),
-    #[cfg(feature = "documents")]
-    #[command(hide = true)]
-    Documents(documents::Documents),
 }
 
 /// How an answer is printed.
@@ -77,6 +72,12 @@ enum Format {
 
 /// An exit code of 64: the command line was wrong (sysexits(3), EX_USAGE).
 const USAGE: u8 = 64;
+
+/// The command line, to describe it.
+#[cfg(feature = "documents")]
+pub(crate) fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
 
 /// Reads the command line, does what it says, and tells how it went.
 pub(crate) fn main() -> ExitCode {
@@ -106,8 +107,6 @@ pub(crate) fn main() -> ExitCode {
         Command::Clean(command) => command.run(&target),
         Command::Timeline(command) => command.run(&target),
         Command::Logs(command) => command.run(&target),
-        #[cfg(feature = "documents")]
-        Command::Documents(command) => command.run(<Cli as clap::CommandFactory>::command()),
     };
     result.unwrap_or_else(|error| {
         table::complain(&format!("error: {error:#}"));

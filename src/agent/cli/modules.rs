@@ -91,7 +91,7 @@ fn describe(entry: &Entry, format: Format) -> anyhow::Result<ExitCode> {
 }
 
 /// How often a module runs and when, in words.
-pub(super) fn frequency(facts: &Facts) -> String {
+pub(crate) fn frequency(facts: &Facts) -> String {
     let frequency = match facts.frequency {
         Frequency::Always => "at every boot",
         Frequency::Instance => "once for an instance",

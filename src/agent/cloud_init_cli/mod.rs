@@ -113,6 +113,12 @@ struct Features {}
 /// What argparse exits with when the command line is wrong.
 const USAGE: u8 = 2;
 
+/// The command lines, to describe them.
+#[cfg(feature = "documents")]
+pub(crate) fn commands() -> [clap::Command; 3] {
+    [Cli::command(), cloud_id::CloudId::command(), per::command()]
+}
+
 fn cloud_init() -> ExitCode {
     let cli: Cli = match parsed() {
         Ok(cli) => cli,

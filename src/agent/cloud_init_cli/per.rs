@@ -34,6 +34,27 @@ const ONCE: &str = "/var/lib/cloud/sem";
 /// Where it keeps what was done for an instance: below a link to the instance's directory.
 const INSTANCE: &str = "/var/lib/cloud/instance";
 
+/// Its command line, to describe it: it takes what follows as it is, without clap.
+#[cfg(feature = "documents")]
+pub(super) fn command() -> clap::Command {
+    let word =
+        |name: &'static str, help: &'static str| clap::Arg::new(name).required(true).help(help);
+    clap::Command::new("cloud-init-per")
+        .about("Run a command once for an instance, once for a disk, or at every boot")
+        .long_about("Runs a command, with its arguments, as often as FREQUENCY says. The exit code is the command's.")
+        .disable_help_flag(true)
+        .args([
+            word(
+                "FREQUENCY",
+                "once: once for this disk, whatever instance it becomes; instance: once for each instance id; \
+                 always: every time",
+            ),
+            word("NAME", "Tells one command from another"),
+            word("COMMAND", "The program"),
+            clap::Arg::new("ARGUMENT").num_args(0..).help("Its arguments"),
+        ])
+}
+
 pub(super) fn run(words: Vec<OsString>) -> anyhow::Result<ExitCode> {
     if matches!(
         words.first().and_then(|word| word.to_str()),

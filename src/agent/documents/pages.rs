@@ -9,7 +9,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 /// The section of commands (man(1)).
 const COMMANDS: &str = "1";
 
-const MANUAL: &str = "firstlight";
+/// The command that this program is when it is called by its own name.
+const OURS: &str = "firstlight";
 
 /// Codes that the command itself may end with, and what they say.
 const CODES: [(&str, &str); 4] = [
@@ -80,11 +81,14 @@ fn add(
         let name = command.get_display_name().unwrap_or(command.get_name());
         (name, COMMANDS)
     }));
-    if above.is_none() {
+    let is_ours = name == OURS;
+    if is_ours {
         related.extend([("firstlight.yaml", "5"), ("systemd", COMMANDS)]);
+    } else if above.is_none() {
+        related.push((OURS, COMMANDS));
     }
 
-    let man = Man::new(command.clone()).manual(MANUAL);
+    let man = Man::new(command.clone()).manual(OURS);
     let source = concat!("firstlight ", env!("CARGO_PKG_VERSION"));
     let man = man.source(source);
     let mut page = Vec::new();
@@ -97,7 +101,7 @@ fn add(
         man.render_subcommands_section(&mut page)?;
     }
     let mut rest = Roff::new();
-    if above.is_none() {
+    if is_ours {
         definitions(&mut rest, "EXIT STATUS", &CODES);
         definitions(&mut rest, "FILES", &FILES);
     }
