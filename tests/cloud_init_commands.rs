@@ -6,7 +6,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use lab::{Imds, Mood};
 use serde_json::{Value, json};
+use support::cloud::instance;
 use support::debian::Debian;
 use support::{Scratch, called};
 
@@ -379,77 +381,43 @@ fn a_command_is_run_as_often_as_its_frequency_says() {
 }
 
 #[test]
-fn an_archive_of_logs_holds_no_secret_unless_it_is_asked_for() {
-    let Some(debian) = Debian::with_image("password: hunter2hunter2\n") else {
+fn what_the_boot_did_not_ask_for_is_asked_for_when_somebody_wants_it() {
+    let imds = Imds::start(instance("0", ""), Mood::Fair);
+    let image = format!(
+        "datasource_list: [Ec2]\n\
+         datasource: {{Ec2: {{metadata_urls: {}, max_wait: 20, timeout: 5}}}}\n",
+        json!(imds.urls())
+    );
+    let Some(debian) = Debian::with_image(&image) else {
         return;
     };
-    let user_data = "#!/bin/sh\necho hunter2-output\n";
-    debian.booted_with(user_data, &["boot"]);
-    let listing = |archive: &str| {
-        let file = debian.path(archive);
-        let output = Command::new("tar")
-            .arg("-xzOf")
-            .arg(&file)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let names = Command::new("tar").arg("-tzf").arg(&file).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (text(names.stdout), text(output.stdout))
+    debian.called("cloud-init", &["features"]);
+    debian.called("cloud-id", &[]);
+    let before = imds.asked().len();
+    // On this machine's network, and with a host name of its own.
+    let run = |words: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--uts", "chroot"]).arg(debian.path(""));
+        let output = command.args(words).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text, imds.asked().len())
     };
-    let said = debian.called(
-        "cloud-init",
-        &["collect-logs", "--tarfile", "/root/a.tar.gz"],
-    );
-    assert_eq!(said.code, 0, "{said:?}");
-    assert_eq!(debian.mode("root/a.tar.gz"), 0o600);
-    let (names, text) = listing("root/a.tar.gz");
-    assert!(names.starts_with("cloud-init-logs-20"), "{names}");
-    for name in [
-        "version",
-        "status.json",
-        "parts.json",
-        "etc/firstlight/config.d/50-web.yaml",
-    ] {
-        assert!(names.contains(&format!("/{name}\n")), "{names}");
+    let booted = run(&["firstlight", "boot"]).2;
+    assert!(booted > before);
+    #[rustfmt::skip]
+    let table: &[(&[&str], &str, bool)] = &[
+        // the question, the answer, whether the service is asked
+        (&["cloud-init", "query", "v1.cloud_id"],                     "aws\n",                   false),
+        (&["cloud-init", "query", "ds.meta_data.instance_type"],      "m4.xlarge\n",             false),
+        (&["cloud-init", "query", "ds.meta_data.security_groups"],    "ura-launch-wizard-harry-1\n", true),
+        (&["cloud-init", "query", "-f", "{{ ds.meta_data.security_groups }}"], "ura-launch-wizard-harry-1\n", true),
+        (&["cloud-id", "-l"],                                         "aws\tus-east-1\n",        false),
+    ];
+    let mut so_far = booted;
+    for (words, answer, asks) in table {
+        let (code, text, requests) = run(words);
+        assert_eq!((code, text.as_str()), (Some(0), *answer), "{words:?}");
+        assert_eq!(requests > so_far, *asks, "{words:?}");
+        so_far = requests;
     }
-    assert!(text.contains("scripts_user"), "{text}");
-    assert!(!text.contains("hunter2"), "{text}");
-    let said = debian.called("cloud-init", &["collect-logs", "-u"]);
-    assert_eq!(said.code, 0, "{said:?}");
-    let (names, text) = listing("cloud-init.tar.gz");
-    assert!(names.contains("/user-data\n"), "{names}");
-    assert!(
-        text.contains(user_data) && text.contains("hunter2-output\n"),
-        "{text}"
-    );
-    let said = debian.run(&[
-        "logs",
-        "collect",
-        "--output",
-        debian.path("b.tar.gz").to_str().unwrap(),
-    ]);
-    assert_eq!(said.code, 0, "{said:?}");
-    assert!(listing("b.tar.gz").0.starts_with("firstlight-logs-20"));
-}
-
-#[test]
-fn a_timeline_tells_each_module_of_the_boot() {
-    let case = support::Case::made("#!/bin/sh\n", "instance-id: i-1\n");
-    case.run(&["boot"]);
-    let answer = case.run(&["timeline", "--format", "json"]);
-    assert_eq!(answer.code, 0, "{answer:?}");
-    let spans: Value = serde_json::from_str(&answer.stdout).unwrap();
-    let spans = spans.as_array().unwrap();
-    let named = |name: &str| spans.iter().any(|span| span["module"] == name);
-    assert!(named("scripts_user") && named("users_groups"), "{spans:?}");
-    assert!(
-        spans
-            .iter()
-            .all(|span| span["began_us"].is_u64() && span["duration_us"].is_u64())
-    );
-    let picture = case.path("boot.svg");
-    let answer = case.run(&["timeline", "--svg", picture.to_str().unwrap()]);
-    assert_eq!(answer.code, 0, "{answer:?}");
-    assert!(case.text("boot.svg").starts_with("<svg "));
 }

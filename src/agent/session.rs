@@ -150,20 +150,14 @@ impl Session {
 
     /// What names the data source of this machine, if something does.
     pub(crate) fn named_source(&self) -> Option<String> {
-        let ctx = SourceContext {
-            probe: &self.host,
-            config: &self.image.config,
-        };
+        let ctx = self.source_context();
         let seed = self.seed.as_ref().map(|dir| dir.display().to_string());
         seed.or_else(|| datasources::named(&ctx, datasources::table()))
     }
 
     /// Asks the seed, or the cloud, who this machine is.
     pub(crate) fn ask(&self) -> anyhow::Result<(String, Found)> {
-        let ctx = SourceContext {
-            probe: &self.host,
-            config: &self.image.config,
-        };
+        let ctx = self.source_context();
         if let Some(dir) = &self.seed {
             let seed = Seed::new(dir.clone());
             let found = seed
@@ -182,15 +176,6 @@ impl Session {
             .fetch(&ctx)
             .with_context(|| format!("data source {}", source.name()))?;
         Ok((source.name().to_owned(), found))
-    }
-
-    /// Everything that the metadata service says now, and what could not be had.
-    pub(crate) fn ask_everything(&self) -> anyhow::Result<(serde_json::Value, Vec<String>)> {
-        let ctx = SourceContext {
-            probe: &self.host,
-            config: &self.image.config,
-        };
-        Ok(datasources::ec2::everything(&ctx)?)
     }
 
     /// Makes configuration, parameters and scripts of what the source gave, and fetches what user
@@ -252,9 +237,12 @@ impl Session {
         (known, found)
     }
 
-    /// What the image says.
-    pub(crate) const fn image_config(&self) -> &Config {
-        &self.image.config
+    /// What a data source is asked with.
+    pub(crate) const fn source_context(&self) -> SourceContext<'_> {
+        SourceContext {
+            probe: &self.host,
+            config: &self.image.config,
+        }
     }
 
     /// What an earlier run stored about the current instance.

@@ -120,17 +120,20 @@ pub fn read(service: &dyn Service) -> Result<Found, SourceError> {
 }
 
 /// Everything that the metadata service of this machine says now, as a tree, and what could not be
-/// had. Credentials are left out.
+/// had. Credentials are left out. Whoever has less patience than the image says so.
 ///
 /// # Errors
 /// When no metadata service may be asked on this machine, or it does not answer.
 pub fn everything(
     ctx: &SourceContext<'_>,
+    patience: Option<Duration>,
 ) -> Result<(serde_json::Value, Vec<String>), SourceError> {
     if let Detection::No(why) = detect(ctx) {
         return Err(SourceError::Settings(format!(
             "there is no metadata service that may be asked: {why}"
         )));
     }
-    crawl::crawl(&service::Network::new(&access(ctx.config)?)?)
+    let mut access = access(ctx.config)?;
+    access.max_wait = access.max_wait.min(patience.unwrap_or(access.max_wait));
+    crawl::crawl(&service::Network::new(&access)?)
 }

@@ -30,7 +30,7 @@ impl Query {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
         let session = Session::look(target)?;
         let all = if self.live {
-            let (tree, faults) = session.ask_everything()?;
+            let (tree, faults) = datasources::ec2::everything(&session.source_context(), None)?;
             faults
                 .iter()
                 .for_each(|fault| table::complain(&format!("warning: {fault}")));

@@ -36,7 +36,7 @@ const UNKNOWN: &str = "unknown";
 
 impl CloudId {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let mut session = super::machine()?;
+        let session = super::machine()?;
         let phase = Now::look(&session).phase();
         let code = match phase {
             Phase::Disabled => 2,
@@ -49,7 +49,7 @@ impl CloudId {
         }
         let all = match &self.instance_data {
             Some(file) => query::data_in(file)?,
-            None => query::known(&mut session, false)?,
+            None => query::known(&session, |_| false)?,
         };
         let mut v1 = all.get("v1").cloned().unwrap_or_else(|| json!({}));
         let said = |name: &str| v1.get(name).and_then(Value::as_str);

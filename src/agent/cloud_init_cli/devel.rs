@@ -105,7 +105,7 @@ fn render(file: &Path, instance_data: Option<&Path>) -> anyhow::Result<ExitCode>
         template.with_context(|| format!("{shown} does not begin with `## template: jinja`"))?;
     let data = match instance_data {
         Some(file) => data_in(file)?,
-        None => known(&mut super::machine()?, template.contains("ds"))?,
+        None => known(&super::machine()?, |_| template.contains("ds"))?,
     };
     let (text, missing) = query::render(template, &data)
         .map_err(|why| anyhow::anyhow!("{shown} cannot be rendered: {why}"))?;

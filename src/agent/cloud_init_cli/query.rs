@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::CommandFactory as _;
@@ -24,6 +25,9 @@ const PUBLIC: [&str; 2] = [
     "/run/cloud-init/instance-data.json",
     "/run/firstlight/instance.json",
 ];
+
+/// How long the metadata service is asked for what the boot did not ask for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Packed user data is shown unpacked up to this size, in bytes.
 const MAX_UNPACKED: usize = 16 << 20;
@@ -74,7 +78,7 @@ impl Query {
         let mut session = super::machine()?;
         let mut data = match &self.instance_data {
             Some(file) => data_in(file)?,
-            None => known(&mut session, self.asks_for_ds())?,
+            None => known(&session, |data| self.asks_for_ds(data))?,
         };
         self.add_documents(&mut session, &mut data)?;
         if let Some(template) = &self.format {
@@ -98,11 +102,15 @@ impl Query {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Whether the answer may need all that the metadata service has.
-    fn asks_for_ds(&self) -> bool {
+    /// Whether the answer needs more of the metadata service than `data` has, which is what the boot
+    /// asked for: a value that is not there, or all that is below a name.
+    fn asks_for_ds(&self, data: &Value) -> bool {
         match (&self.format, &self.varname) {
             (Some(template), _) => template.contains("ds"),
-            (None, Some(path)) => path.split('.').next() == Some("ds"),
+            (None, Some(path)) => {
+                let is_below = path == "ds" || path.starts_with("ds.");
+                is_below && query::find(data, path).map_or(true, Value::is_object)
+            }
             (None, None) => self.all,
         }
     }
@@ -183,11 +191,14 @@ pub(super) fn data_in(file: &Path) -> anyhow::Result<Value> {
 }
 
 /// The instance data of this machine, as far as whoever asks may see it; with all that the metadata
-/// service has, if that is wanted and can be had.
+/// service has, if `asks_for_ds` of what the boot asked for, and if it can be had.
 ///
 /// # Errors
 /// When nothing is known yet, or what is stored cannot be read.
-pub(super) fn known(session: &mut Session, asks_for_ds: bool) -> anyhow::Result<Value> {
+pub(super) fn known(
+    session: &Session,
+    asks_for_ds: impl FnOnce(&Value) -> bool,
+) -> anyhow::Result<Value> {
     const NOBODY: &str = "nothing is known about this instance yet: the boot did not come so far";
     if !session.host.is_privileged() {
         let mut shown = PUBLIC
@@ -197,16 +208,29 @@ pub(super) fn known(session: &mut Session, asks_for_ds: bool) -> anyhow::Result<
         return shown.context(NOBODY);
     }
     let (metadata, ..) = stored(session)?.context(NOBODY)?;
-    let mut all = instance_data(&session.host, &metadata, session.image_config());
-    if let (true, Ok((tree, faults))) = (asks_for_ds, session.ask_everything()) {
-        faults
-            .iter()
-            .for_each(|fault| table::complain(&format!("warning: {fault}")));
-        if let Some(ds) = all.get_mut("ds") {
-            *ds = tree;
-        }
+    let mut all = instance_data(&session.host, &metadata, session.source_context().config);
+    if metadata.platform == "ec2" && asks_for_ds(&all) {
+        ask_for_ds(session, &mut all);
     }
     Ok(all)
+}
+
+/// Puts everything that the metadata service says now in the place of what the boot asked for. If it
+/// says nothing, that stays.
+fn ask_for_ds(session: &Session, all: &mut Value) {
+    let complain = |why: &str| table::complain(&format!("warning: {why}"));
+    match datasources::ec2::everything(&session.source_context(), Some(PATIENCE)) {
+        Ok((tree, faults)) => {
+            faults.iter().for_each(|fault| complain(fault));
+            if let Some(ds) = all.get_mut("ds") {
+                *ds = tree;
+            }
+        }
+        Err(error) => {
+            let why = contract::error::chain(&error);
+            complain(&format!("`ds` is what the boot asked for alone: {why}"));
+        }
+    }
 }
 
 fn stored(session: &Session) -> anyhow::Result<Option<Stored>> {
