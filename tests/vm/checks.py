@@ -156,6 +156,15 @@ def _clean_shutdown(scene: Scene) -> None:
 CLEAN_SHUTDOWN = Rule("no unit had to be killed at the end", _clean_shutdown)
 
 
+def _grown(scene: Scene) -> None:
+    size = int(scene.out("df", "--output=size", "--block-size=1M", "/").split()[-1])
+    # The partition of the image has 1536 MiB on a disk of 4096.
+    if size < 3500:
+        raise Failure(f"it has {size} MiB")
+
+
+GROWN = Rule("the root file system fills the disk", _grown, floors=("machine",))
+
 # --- what was done --------------------------------------------------------------------------------
 
 # A line of a shell script that notes the boot in which it runs.

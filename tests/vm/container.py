@@ -12,8 +12,7 @@ from .host import Argument, ControlGroup, Failure, Said, ask, wait_for
 from .image import IN_EC2, Image, Root, bake
 from .network import Subnet
 
-BOOT_LIMIT = 150
-# A program that says what systemd thinks of the boot ends the wait.
+# What systemd says of a boot that is over.
 BOOTED = ("running", "degraded", "maintenance")
 
 
@@ -21,7 +20,6 @@ class Container:
     """A container on a disk of its own; `folder` keeps what belongs to it."""
 
     floor = "container"
-    interface = "eth0"
 
     def __init__(self, name: str, image: Image, subnet: Subnet, folder: pathlib.Path) -> None:
         self.name = name
@@ -35,8 +33,8 @@ class Container:
         bake(image, self.root, IN_EC2)
         subnet.plug_container()
 
-    def start(self) -> None:
-        """Switches it on."""
+    def start(self, instance_id: str) -> None:
+        """Switches it on. Its firmware is this machine's, which does not know who it is."""
         argv = [
             "systemd-nspawn", "--quiet", "--boot", f"--directory={self.root}", f"--machine={self.name}",
             "--console=interactive", "--register=no", "--keep-unit", "--capability=CAP_NET_ADMIN", "--resolv-conf=off",
@@ -48,7 +46,7 @@ class Container:
         os.close(its)
         threading.Thread(target=self._copy_console, args=(ours,), daemon=True).start()
 
-    def wait_booted(self, limit: float = BOOT_LIMIT) -> None:
+    def wait_booted(self, limit: float) -> None:
         """Waits until no job of the boot is left, as systemd sees it."""
 
         def booted() -> bool:

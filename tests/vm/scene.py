@@ -13,15 +13,17 @@ from .lab import Launch, Services, Store, write_seed
 from .network import Subnet
 
 
+FLOORS = ("container", "machine")
+
+
 class Machine(Protocol):
     """What both floors can do: `container.Container`, `machine.Virtual`."""
 
     floor: str
-    interface: str
     subnet: Subnet
 
-    def start(self) -> None: ...
-    def wait_booted(self, limit: float = ...) -> None: ...
+    def start(self, instance_id: str) -> None: ...
+    def wait_booted(self, limit: float) -> None: ...
     def run(self, argv: Sequence[Argument], timeout: float = ...) -> Said: ...
     def console(self) -> str: ...
     def power_off(self) -> None: ...
@@ -83,6 +85,8 @@ class Rule:
 
     text: str
     holds: Callable[[Scene], None]
+    # Where it can hold.
+    floors: Sequence[str] = FLOORS
 
 
 @dataclass(frozen=True)

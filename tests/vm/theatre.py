@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from .container import Container
 from .host import LOGS, TARGET, Failure
-from .lab import Services, Store, make_key
+from .lab import Launch, Services, Store, make_key
+from .machine import Virtual
 from .network import Cloud, Subnet
 from .scene import Boot, Case, Machine, Rule, Scene, set_launch
 
@@ -21,7 +22,8 @@ from .scene import Boot, Case, Machine, Rule, Scene, set_launch
 class Theatre:
     """What all cases of a run share: the cloud, its store, a launch key, a folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, floor: str) -> None:
+        self.floor = floor
         TARGET.mkdir(parents=True, exist_ok=True)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=TARGET))
         self.folder.chmod(0o755)
@@ -50,7 +52,12 @@ class Theatre:
         image = case.image
         if case.objects:
             image = replace(image, config=image.config.replace("ENDPOINT", self.store().endpoint))
-        machine: Machine = Container(f"{self.name}-{number}", image, subnet, folder)
+        name = f"{self.name}-{number}"
+        machine: Machine
+        if self.floor == "container":
+            machine = Container(name, image, subnet, folder)
+        else:
+            machine = Virtual(name, image, subnet, folder, self.key)
         return Scene(machine, services, self.key, case.boots[0].launch)
 
     def fill_store(self, case: Case) -> None:
@@ -84,6 +91,8 @@ class Report:
         self.lines += [f"    {line}" for line in str(found).splitlines()]
 
     def check(self, rule: Rule, scene: Scene) -> None:
+        if scene.machine.floor not in rule.floors:
+            return
         try:
             rule.holds(scene)
         except Failure as failure:
@@ -125,7 +134,7 @@ def _boot(theatre: Theatre, case: Case, boot: Boot, scenes: Sequence[Scene], rep
     for index, scene in enumerate(scenes):
         scene.launch = boot.launch if case.instances == 1 else _member(boot, index)
         set_launch(scene, case.image, theatre.store() if scene.launch.role else None)
-        scene.machine.start()
+        scene.machine.start(scene.launch.instance_id)
     for scene in scenes:
         scene.machine.wait_booted(boot.limit)
         if boot.then:
@@ -138,7 +147,7 @@ def _boot(theatre: Theatre, case: Case, boot: Boot, scenes: Sequence[Scene], rep
             report.check(rule, scene)
 
 
-def _member(boot: Boot, index: int):
+def _member(boot: Boot, index: int) -> Launch:
     """The launch of one instance of several."""
     identifier = f"{boot.launch.instance_id[:-1]}{index:x}"
     return boot.launch.but(index=index, instance_id=identifier, name=f"{boot.launch.name}{index}")
@@ -153,9 +162,9 @@ def keep_evidence(scene: Scene, case: Case) -> None:
     (LOGS / f"{name}-journal.log").write_text(scene.machine.last_journal("-o", "short-monotonic"))
 
 
-def play_all(cases: Sequence[Case], at_once: int, tell: Callable[[str], None]) -> int:
+def play_all(cases: Sequence[Case], floor: str, at_once: int, tell: Callable[[str], None]) -> int:
     """Plays them, so many at once; how many failed."""
-    theatre = Theatre()
+    theatre = Theatre(floor)
     failed = 0
     try:
         with ThreadPoolExecutor(at_once) as pool:

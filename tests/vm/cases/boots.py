@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..checks import CLEAN_SHUTDOWN, GATE, HEALTHY, NEW_HOST_KEY, NOTE, SAME_HOST_KEY, host_name, logs_in, ran
+from ..checks import CLEAN_SHUTDOWN, GATE, GROWN, HEALTHY, NEW_HOST_KEY, NOTE, SAME_HOST_KEY, host_name, logs_in, ran
 from ..image import IN_SEED, Image
 from ..lab import Launch
 from ..scene import Boot, Case
@@ -31,7 +31,7 @@ SECOND = FIRST.but(instance_id="i-0bbbbbbbbbbbbbbb2", name="second")
 
 def boot(launch: Launch, times: int, key) -> Boot:
     """One boot, after which the user's code has run so many times."""
-    done = (ran("script", times), ran("runcmd", times))
+    done = (GROWN, ran("script", times), ran("runcmd", times))
     return Boot(launch, (GATE, host_name(launch.name), logs_in(), key, *done, *HEALTHY), after=(CLEAN_SHUTDOWN,))
 
 
