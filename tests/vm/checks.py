@@ -53,7 +53,8 @@ def logs_in(user: str = "debian", address: Callable[[Scene], str] | None = None)
     def look(scene: Scene) -> str:
         return scene.log_in("id", "-un", user=user, address=address(scene) if address else None).text
 
-    return equal(f"the launch key logs {user} in over the network", look, user)
+    key = "builder's key" if user == "root" else "launch key"
+    return equal(f"the {key} logs {user} in over the network", look, user)
 
 
 def host_key(scene: Scene) -> str:
@@ -131,25 +132,30 @@ def console_tells(text: str) -> Rule:
 
 
 NO_FAILED_UNITS = nothing(
-    "no unit has failed", lambda scene: scene.run("systemctl", "--failed", "--no-legend", "--plain").text
+    "no unit has failed", lambda scene: scene.run("systemctl", "--failed", "--no-legend", "--plain").out.strip()
 )
-NO_CYCLE = nothing("systemd broke no ordering cycle", lambda scene: scene.journal("--grep", "ordering cycle"))
+NO_CYCLE = nothing("systemd broke no ordering cycle", lambda scene: scene.journal("_PID=1", "--grep", "ordering cycle"))
 JOURNAL_FIELDS = true(
     "the journal knows module and stage of our lines",
     lambda scene: scene.journal("FIRSTLIGHT_MODULE=set_hostname", "FIRSTLIGHT_STAGE=identity"),
 )
 LOGIN_PROMPT = true(
     "somebody at the console could log in",
-    lambda scene: scene.run("systemctl", "is-active", "console-getty.service", "serial-getty@ttyS0.service").out.split().count("active"),
+    lambda scene: (
+        scene.run("systemctl", "is-active", "console-getty.service", "serial-getty@ttyS0.service")
+        .out.split()
+        .count("active")
+    ),
 )
 HEALTHY = (status("done"), NO_FAILED_UNITS, NO_CYCLE, JOURNAL_FIELDS)
 
 # For a machine that is off.
 
+
 def _clean_shutdown(scene: Scene) -> None:
     if not scene.machine.last_journal("--grep", "Journal stopped"):
         raise Failure("the journal of this boot does not come to its end")
-    if found := scene.machine.last_journal("--grep", "timed out|Killing process|SIGKILL"):
+    if found := scene.machine.last_journal("_PID=1", "--grep", "timed out|Killing process|SIGKILL"):
         raise Failure(found)
 
 

@@ -6,7 +6,7 @@ import os
 import pathlib
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .host import Argument, ControlGroup, Failure, Said, ask, wait_for
 from .image import IN_EC2, Image, Root, bake
@@ -21,37 +21,43 @@ class Container:
 
     floor = "container"
 
-    def __init__(self, name: str, image: Image, subnet: Subnet, folder: pathlib.Path) -> None:
+    def __init__(self, name: str, image: Image, subnet: Subnet, folder: pathlib.Path, key: pathlib.Path) -> None:
         self.name = name
         self.subnet = subnet
         self.folder = folder
         self.log = folder / "console.log"
         self._root = Root(folder, image.packages)
-        self.root = self._root.path
+        self.root: pathlib.Path | None = self._root.path
         self._cgroup = ControlGroup(name)
         self._process: subprocess.Popen[bytes] | None = None
-        bake(image, self.root, IN_EC2)
+        self._begin = 0
+        bake(image, self._root.path, IN_EC2, key)
         subnet.plug_container()
 
-    def start(self, instance_id: str) -> None:
-        """Switches it on. Its firmware is this machine's, which does not know who it is."""
+    def start(self, instance_id: str, kernel_words: str = "", clock: str = "") -> None:
+        """Switches it on. Firmware, kernel and clock are this machine's, and say what they say."""
         argv = [
             "systemd-nspawn", "--quiet", "--boot", f"--directory={self.root}", f"--machine={self.name}",
             "--console=interactive", "--register=no", "--keep-unit", "--capability=CAP_NET_ADMIN", "--resolv-conf=off",
             "--timezone=off", f"--network-namespace-path=/run/netns/{self.subnet.machine.name}",
         ]  # fmt: skip
+        self._begin = len(self._all_console())
         # Only a terminal makes a console.
         ours, its = os.openpty()
-        self._process = subprocess.Popen(self._cgroup.enter(argv), stdin=its, stdout=its, stderr=its)
+        # DHCP clients set up their interface in /proc/sys/net.
+        environment = {**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
+        self._process = subprocess.Popen(self._cgroup.enter(argv), stdin=its, stdout=its, stderr=its, env=environment)
         os.close(its)
         threading.Thread(target=self._copy_console, args=(ours,), daemon=True).start()
 
-    def wait_booted(self, limit: float) -> None:
-        """Waits until no job of the boot is left, as systemd sees it."""
+    def wait_booted(self, limit: float, until: Callable[[], bool] | None = None) -> None:
+        """Waits until it is so, or else until no job of the boot is left, as systemd sees it."""
 
         def booted() -> bool:
             if self._process is None or self._process.poll() is not None:
                 raise Failure(f"the container has ended; its console said:\n{self.console()[-3000:]}")
+            if until:
+                return until()
             return self.run(["systemctl", "is-system-running"]).out.strip() in BOOTED
 
         try:
@@ -69,7 +75,10 @@ class Container:
         return ask(["nsenter", "--target", str(leader), *inside, *argv], timeout=timeout)
 
     def console(self) -> str:
-        """All that it has shown on its console."""
+        """What this boot has shown on its console."""
+        return self._all_console()[self._begin :]
+
+    def _all_console(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def power_off(self) -> None:

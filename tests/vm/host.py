@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ LOGS = REPOSITORY / "target" / "test-logs"
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
 Argument = str | pathlib.Path
+
+
+# Set when this run is to end early; whatever waits gives up then.
+ended = threading.Event()
 
 
 class Failure(Exception):
@@ -57,6 +62,8 @@ def wait_for(what: str, ready: Callable[[], bool], seconds: float) -> None:
     """Looks again and again until it is so, for so many seconds at most."""
     end = time.monotonic() + seconds
     while not ready():
+        if ended.is_set():
+            raise Failure(f"{what}: the run was ended")
         if time.monotonic() > end:
             raise Failure(f"{what}: not within {seconds:.0f} s")
         time.sleep(0.2)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import pathlib
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .host import REPOSITORY, ask, do
+from .host import REPOSITORY, TARGET, Argument, ask, do
 
-# Every image of the tests has this account, as Debian's own cloud images have theirs.
+# Every image has this account, as Debian's own cloud images have theirs, beside root, for whom the
+# image's builder left a key.
 ACCOUNT = """\
 system_info: {default_user: {name: debian, shell: /bin/bash, sudo: ["ALL=(ALL) NOPASSWD:ALL"]}}
 """
@@ -41,8 +45,6 @@ class Image:
     ssh: str = "ssh.service"
     # Where the machine's facts come from: `IN_EC2`, `IN_SEED`, or "" to find out.
     source: str | None = None
-    # Holds back ordinary services too: the drop-in for Debian.
-    gate_basic: bool = True
     # Units that the builder enables beside ours.
     enable: tuple[str, ...] = ()
     # Packages of Debian's beside the usual ones.
@@ -51,6 +53,8 @@ class Image:
     ours: tuple[str, ...] = ("firstlight",)
     # What the builder does to the finished tree.
     finish: Callable[[pathlib.Path], None] | None = None
+    # Whether it brings host keys along, so that sshd can start without firstlight.
+    host_keys: bool = False
 
 
 def tree(packages: tuple[str, ...] = ()) -> pathlib.Path:
@@ -81,10 +85,10 @@ class Root:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def bake(image: Image, root: pathlib.Path, source: str) -> None:
+def bake(image: Image, root: pathlib.Path, source: str, key: pathlib.Path) -> None:
     """Makes `root` this image. `source` is what it says of its data source unless it knows better."""
     if image.ours:
-        _install(image, root)
+        install(root, *(package(name) for name in image.ours))
     config = root / "etc/firstlight/config.d"
     config.mkdir(parents=True, exist_ok=True)
     write(config / "40-test.yaml", ACCOUNT + (source if image.source is None else image.source))
@@ -99,10 +103,18 @@ def bake(image: Image, root: pathlib.Path, source: str) -> None:
     _systemctl(root, "enable", image.ssh)
     for path, text in image.files.items():
         write(root / path.lstrip("/"), text)
+    write(root / "root/.ssh/authorized_keys", builders(key).with_suffix(".pub").read_text())
+    if image.host_keys:
+        do("ssh-keygen", "-A", "-f", root)
     if image.enable:
         _systemctl(root, "enable", *image.enable)
     if image.finish:
         image.finish(root)
+
+
+def builders(key: pathlib.Path) -> pathlib.Path:
+    """The key of the image's builder, which lies beside the launch key: root's, in every image."""
+    return key.with_name("builder")
 
 
 def write(file: pathlib.Path, text: str) -> None:
@@ -117,9 +129,43 @@ def binary() -> pathlib.Path:
     return pathlib.Path(os.environ.get("FIRSTLIGHT_BIN", REPOSITORY / "target/debug/firstlight")).resolve()
 
 
-def _install(image: Image, root: pathlib.Path) -> None:
-    gate = ["--gate-basic-target"] if image.gate_basic else []
-    do(REPOSITORY / "packaging/install.sh", "--root", root, "--binary", binary(), *gate)
+@functools.cache
+def _packages(version: str) -> dict[str, pathlib.Path]:
+    """Our packages with this version, by their names; built once for a run."""
+    out = TARGET / "packages" / str(os.getpid())
+    atexit.register(shutil.rmtree, out, True)
+    argv: list[Argument] = [
+        REPOSITORY / "packaging/build",
+        "--out",
+        out,
+        "--binary",
+        binary(),
+        "--version",
+        version,
+        "deb",
+    ]
+    files = map(pathlib.Path, do(*argv).splitlines())
+    return {file.name.split("_")[0]: file for file in files}
+
+
+_building = threading.Lock()
+
+
+def package(name: str, version: str = "0.1.0") -> pathlib.Path:
+    """Our package of this name, with the program under test in it."""
+    with _building:
+        return _packages(version)[name]
+
+
+def install(root: pathlib.Path, *debs: pathlib.Path) -> None:
+    """Installs packages into a tree that is not running, with dpkg's own maintainer scripts."""
+    inside: list[str] = []
+    for deb in debs:
+        shutil.copy(deb, root / "root")
+        inside.append(f"/root/{deb.name}")
+    do("chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--install", *inside)
+    for deb in debs:
+        (root / "root" / deb.name).unlink()
 
 
 def _systemctl(root: pathlib.Path, *words: str) -> None:

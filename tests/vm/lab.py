@@ -61,7 +61,8 @@ class Store:
 
     def credentials(self) -> dict[str, str]:
         """Credentials as an instance with the role has them."""
-        return json.loads(self._say("credentials"))
+        found: dict[str, str] = json.loads(self._say("credentials"))
+        return found
 
     def end(self) -> None:
         if self._server.stdin:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import functools
 import pathlib
-import re
 import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .host import Argument, Failure, Said, ask, do, stop, wait_for
-from .image import Image, Root, bake, tree
+from .image import Image, Root, bake, builders, tree
 from .network import Subnet
 
 # Where nothing runs the guest's instructions natively, all takes so many times longer.
@@ -47,6 +46,7 @@ class Virtual:
     """A virtual machine; `folder` keeps its disk and what it shows."""
 
     floor = "machine"
+    root: pathlib.Path | None = None
 
     def __init__(self, name: str, image: Image, subnet: Subnet, folder: pathlib.Path, key: pathlib.Path) -> None:
         self.name = name
@@ -54,9 +54,6 @@ class Virtual:
         self.folder = folder
         self.key = key
         self.log = folder / "console.log"
-        # Words for the kernel beside the usual ones, and options for qemu.
-        self.kernel_words = ""
-        self.options: list[str] = []
         self._disk = folder / "disk"
         self._process: subprocess.Popen[bytes] | None = None
         self._begin = 0
@@ -67,29 +64,30 @@ class Virtual:
     def _make_disk(self, image: Image) -> None:
         root = Root(self.folder, image.packages)
         try:
-            bake(image, root.path, "")
+            bake(image, root.path, "", self.key)
             (root.path / "etc/fstab").write_text(FSTAB)
             make_disk(root.path, self._disk)
         finally:
             root.remove()
 
-    def start(self, instance_id: str) -> None:
+    def start(self, instance_id: str, kernel_words: str = "", clock: str = "") -> None:
         """Switches it on, with firmware that says who it is."""
-        self._begin = len(self.console())
+        self._begin = len(self._all_console())
         self._process = subprocess.Popen(
-            self.subnet.router.within(self._command(instance_id)),
+            self.subnet.router.within(self._command(instance_id, kernel_words, clock)),
             stdin=subprocess.DEVNULL,
             stdout=(self.folder / "qemu.log").open("ab"),
             stderr=subprocess.STDOUT,
         )
 
-    def _command(self, instance_id: str) -> list[Argument]:
+    def _command(self, instance_id: str, kernel_words: str, clock: str) -> list[Argument]:
         tap = self.subnet.plug_tap()
         uuid = "ec2" + instance_id.removeprefix("i-").rjust(29, "0")[-29:]
         uuid = "-".join((uuid[:8], uuid[8:12], uuid[12:16], uuid[16:20], uuid[20:]))
-        words = f"root=LABEL=root ro console=ttyS0 {self.kernel_words}"
+        words = f"root=LABEL=root ro console=ttyS0 {kernel_words}"
         return [
-            *("qemu-system-x86_64", "-name", self.name, "-accel", accelerator(), "-cpu", "max", "-smp", "2", "-m", "1024"),
+            *("qemu-system-x86_64", "-name", self.name, "-accel", accelerator(), "-cpu", "max"),
+            *("-smp", "1", "-m", "1024"),
             *("-nodefaults", "-display", "none", "-no-reboot"),
             *("-chardev", f"file,id=console,path={self.log},append=on", "-serial", "chardev:console"),
             *("-drive", f"file={self._disk},format=raw,if=none,id=root,cache=unsafe,discard=unmap"),
@@ -100,24 +98,19 @@ class Virtual:
             *("-smbios", f"type=1,manufacturer=Amazon EC2,product=t3.micro,serial={uuid},uuid={uuid}"),
             *("-smbios", f"type=2,manufacturer=Amazon EC2,asset={instance_id}"),
             *("-smbios", "type=3,manufacturer=Amazon EC2,asset=Amazon EC2"),
+            *(("-rtc", f"base={clock}") if clock else ()),
             *kernel(words),
-            *self.options,
         ]
 
-    def wait_booted(self, limit: float) -> None:
-        """Waits until somebody can log in and no job of the boot is left."""
+    def wait_booted(self, limit: float, until: Callable[[], bool] | None = None) -> None:
+        """Waits until it is so, or else until somebody can log in and no job of the boot is left."""
         limit *= SLOWNESS if accelerator() == "tcg" else 1
         try:
+            if until:
+                wait_for("the end of the boot", lambda: self._is_alive() and until(), limit)
+                return
             wait_for("a login over the network", lambda: self._is_alive() and self.run(["true"]).code == 0, limit)
             self.run(["systemctl", "is-system-running", "--wait"], timeout=limit)
-        except Failure as failure:
-            raise Failure(f"{failure}\n{self.console()[-3000:]}") from None
-
-    def wait_for_console(self, pattern: str, limit: float) -> None:
-        """Waits until this boot's console shows what fits the pattern."""
-        limit *= SLOWNESS if accelerator() == "tcg" else 1
-        try:
-            wait_for(pattern, lambda: self._is_alive() and bool(re.search(pattern, self.console()[self._begin :])), limit)
         except Failure as failure:
             raise Failure(f"{failure}\n{self.console()[-3000:]}") from None
 
@@ -127,8 +120,8 @@ class Virtual:
         return True
 
     def run(self, argv: Sequence[Argument], timeout: float = 90) -> Said:
-        """Runs a command in it as root, through a login with the launch key."""
-        command = shlex.join(["sudo", "--", *map(str, argv)])
+        """Runs a command in it as root, through a login with the key of the image's builder."""
+        command = shlex.join(map(str, argv))
         options = {
             "BatchMode": "yes",
             "IdentitiesOnly": "yes",
@@ -141,11 +134,14 @@ class Virtual:
             "ControlPersist": "60",
         }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        ssh: list[Argument] = ["ssh", "-i", self.key, *words, f"debian@{self.subnet.address}", command]
+        ssh: list[Argument] = ["ssh", "-i", builders(self.key), *words, f"root@{self.subnet.address}", command]
         return ask(self.subnet.router.within(ssh), timeout=timeout * SLOWNESS)
 
     def console(self) -> str:
-        """All that it has shown on its console, in all of its boots."""
+        """What this boot has shown on its console."""
+        return self._all_console()[self._begin :]
+
+    def _all_console(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def power_off(self) -> None:
@@ -183,7 +179,9 @@ def make_disk(root: pathlib.Path, disk: pathlib.Path) -> None:
     """Makes a GPT disk with room behind its one partition, which holds what is below `root`."""
     with disk.open("wb") as file:
         file.truncate(DISK * 1024 * 1024)
-    table = f"label: gpt\nstart={OFFSET}MiB, size={PARTITION}MiB, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, name=root\n"
+    table = (
+        f"label: gpt\nstart={OFFSET}MiB, size={PARTITION}MiB, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, name=root\n"
+    )
     do("sfdisk", "--quiet", disk, stdin=table)
     place = f"offset={OFFSET * 1024 * 1024},lazy_itable_init=1"
     do("mkfs.ext4", "-q", "-F", "-L", "root", "-E", place, "-d", root, disk, f"{PARTITION}M")

@@ -1,6 +1,6 @@
 """Networks in namespaces: a cloud, which all share, and for each machine a subnet with its router.
 
-    machine 10.77.N.2 -- lab0 10.77.N.1, 169.254.169.254 [router N] 10.78.N.1 -- cloud0 10.78.0.1
+machine 10.77.N.2 -- lab0 10.77.N.1, 169.254.169.254 [router N] 10.78.N.1 -- cloud0 10.78.0.1
 """
 
 from __future__ import annotations
@@ -85,7 +85,20 @@ class Subnet:
         """Gives the machine's namespace an interface, `eth0`, unless it has one."""
         if "eth0" in self.machine.ip("-brief", "link"):
             return
-        self.machine.ip("link", "add", "eth0", "address", self.mac, "type", "veth", "peer", "name", "port0", "netns", self.router.name)
+        self.machine.ip(
+            "link",
+            "add",
+            "eth0",
+            "address",
+            self.mac,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "port0",
+            "netns",
+            self.router.name,
+        )
         self.router.ip("link", "set", "port0", "master", "lab0", "up")
 
     def plug_tap(self) -> str:

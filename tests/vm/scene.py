@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .host import Argument, Failure, Said, ask
-from .image import IN_SEED, Image
+from .image import IN_SEED, Image, builders
 from .lab import Launch, Services, Store, write_seed
 from .network import Subnet
-
 
 FLOORS = ("container", "machine")
 
@@ -20,10 +19,12 @@ class Machine(Protocol):
     """What both floors can do: `container.Container`, `machine.Virtual`."""
 
     floor: str
+    # The root directory of a container, whether it is on or off.
+    root: pathlib.Path | None
     subnet: Subnet
 
-    def start(self, instance_id: str) -> None: ...
-    def wait_booted(self, limit: float) -> None: ...
+    def start(self, instance_id: str, kernel_words: str = ..., clock: str = ...) -> None: ...
+    def wait_booted(self, limit: float, until: Callable[[], bool] | None = None) -> None: ...
     def run(self, argv: Sequence[Argument], timeout: float = ...) -> Said: ...
     def console(self) -> str: ...
     def power_off(self) -> None: ...
@@ -56,7 +57,7 @@ class Scene:
         return said.out.strip()
 
     def log_in(self, *argv: Argument, user: str = "debian", address: str | None = None) -> Said:
-        """A command over the network, with the launch key."""
+        """A command over the network, with the launch key; as root with the key of the image's builder."""
         options = {
             "BatchMode": "yes",
             "IdentitiesOnly": "yes",
@@ -67,8 +68,15 @@ class Scene:
         }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         target = f"{user}@{address or self.machine.subnet.address}"
-        ssh: list[Argument] = ["ssh", "-i", self.key, *words, target, *argv]
+        ssh: list[Argument] = ["ssh", "-i", builders(self.key) if user == "root" else self.key, *words, target, *argv]
         return ask(self.machine.subnet.router.within(ssh), timeout=90)
+
+    @property
+    def root(self) -> pathlib.Path:
+        """The root directory of a container, whether it is on or off."""
+        if self.machine.root is None:
+            raise Failure("the disk of a virtual machine is no directory")
+        return self.machine.root
 
     def unit_time(self, unit: str, event: str) -> int:
         """When a unit last went through `event`, in microseconds since the start; 0 for never."""
@@ -95,10 +103,18 @@ class Boot:
 
     launch: Launch
     holds: Sequence[Rule]
+    # What happens to its disk before it is switched on; in a container alone.
+    before: Callable[[Scene], None] | None = None
+    # What ends the wait for the boot; else that systemd has no job left.
+    until: Callable[[Scene], bool] | None = None
     # What happens to the machine while it is up and before anything is looked at.
     then: Callable[[Scene], None] | None = None
     # How it has to be when it is off again.
     after: Sequence[Rule] = ()
+    # Words on the kernel's command line, and what the clock says then (`-rtc base=` of qemu); both in
+    # a virtual machine alone.
+    kernel_words: str = ""
+    clock: str = ""
     # Seconds after which the boot has failed.
     limit: float = 150
 
@@ -123,6 +139,6 @@ class Case:
 def set_launch(scene: Scene, image: Image, store: Store | None) -> None:
     """Makes the cloud, or the seed in the image, speak of the scene's launch."""
     if image.source == IN_SEED:
-        write_seed(scene.machine.root, scene.launch, scene.key)  # type: ignore[attr-defined]
+        write_seed(scene.root, scene.launch, scene.key)
     else:
         scene.services.become(scene.launch, store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import shutil
 import tempfile
@@ -12,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from .container import Container
-from .host import LOGS, TARGET, Failure
+from .host import LOGS, TARGET, Failure, ended
+from .image import builders
 from .lab import Launch, Services, Store, make_key
 from .machine import Virtual
 from .network import Cloud, Subnet
@@ -30,6 +32,7 @@ class Theatre:
         self.name = "fl" + self.folder.name.removeprefix("run-").replace("_", "x")
         self.cloud = Cloud(self.name)
         self.key = make_key(self.folder / "key")
+        make_key(builders(self.key))
         self._store: Store | None = None
         self._numbers = iter(range(1, 255))
         self._lock = threading.Lock()
@@ -55,7 +58,7 @@ class Theatre:
         name = f"{self.name}-{number}"
         machine: Machine
         if self.floor == "container":
-            machine = Container(name, image, subnet, folder)
+            machine = Container(name, image, subnet, folder, self.key)
         else:
             machine = Virtual(name, image, subnet, folder, self.key)
         return Scene(machine, services, self.key, case.boots[0].launch)
@@ -112,6 +115,8 @@ def play(theatre: Theatre, case: Case) -> Report:
     report = Report(case)
     scenes: list[Scene] = []
     try:
+        if ended.is_set():
+            raise Failure("the run was ended")
         theatre.fill_store(case)
         for index in range(case.instances):
             scenes.append(theatre.scene(case, index))
@@ -133,10 +138,12 @@ def play(theatre: Theatre, case: Case) -> Report:
 def _boot(theatre: Theatre, case: Case, boot: Boot, scenes: Sequence[Scene], report: Report) -> None:
     for index, scene in enumerate(scenes):
         scene.launch = boot.launch if case.instances == 1 else _member(boot, index)
+        if boot.before:
+            boot.before(scene)
         set_launch(scene, case.image, theatre.store() if scene.launch.role else None)
-        scene.machine.start(scene.launch.instance_id)
+        scene.machine.start(scene.launch.instance_id, boot.kernel_words, boot.clock)
     for scene in scenes:
-        scene.machine.wait_booted(boot.limit)
+        scene.machine.wait_booted(boot.limit, boot.until and functools.partial(boot.until, scene))
         if boot.then:
             boot.then(scene)
         for rule in boot.holds:
