@@ -31,7 +31,11 @@ class Container:
         self._cgroup = ControlGroup(name)
         self._process: subprocess.Popen[bytes] | None = None
         self._begin = 0
-        bake(image, self._root.path, IN_EC2, key)
+        try:
+            bake(image, self._root.path, IN_EC2, key)
+        except Failure:
+            self.remove()
+            raise
         subnet.plug_container()
 
     def start(self, instance_id: str, kernel_words: str = "", clock: str = "") -> None:

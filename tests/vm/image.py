@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import os
 import pathlib
@@ -144,7 +145,10 @@ def _packages(version: str) -> dict[str, pathlib.Path]:
         version,
         "deb",
     ]
-    files = map(pathlib.Path, do(*argv).splitlines())
+    # Two builds at once are in each other's way.
+    with (TARGET / "packages.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        files = [pathlib.Path(line) for line in do(*argv).splitlines()]
     return {file.name.split("_")[0]: file for file in files}
 
 

@@ -57,10 +57,15 @@ class Theatre:
             image = replace(image, config=image.config.replace("ENDPOINT", self.store().endpoint))
         name = f"{self.name}-{number}"
         machine: Machine
-        if self.floor == "container":
-            machine = Container(name, image, subnet, folder, self.key)
-        else:
-            machine = Virtual(name, image, subnet, folder, self.key)
+        try:
+            if self.floor == "container":
+                machine = Container(name, image, subnet, folder, self.key)
+            else:
+                machine = Virtual(name, image, subnet, folder, self.key)
+        except Failure:
+            services.end()
+            subnet.remove()
+            raise
         return Scene(machine, services, self.key, case.boots[0].launch)
 
     def fill_store(self, case: Case) -> None:
