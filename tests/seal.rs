@@ -182,6 +182,35 @@ fn a_host_name_that_the_builder_chose_and_a_machine_that_nobody_was_stay_as_they
 }
 
 #[test]
+fn the_key_that_an_image_was_built_with_goes_where_cloud_init_was_there_before() {
+    let case = Case::made("", "instance-id: i-1\n");
+    let root = case.root();
+    let passwd = "root:x:0:0:root:/root:/bin/sh\nadmin:x:1000:1000::/home/admin:/bin/sh\nops:x:1001:1001::/home/ops:/bin/sh\n";
+    #[rustfmt::skip]
+    let files = [
+        ("etc/passwd",                          passwd.to_owned()),
+        ("run/cloud-init/instance-data.json",   format!(r#"{{"v1": {{"public_ssh_keys": ["ssh-ed25519 {LAUNCH} packer"]}}}}"#)),
+        ("home/admin/.ssh/authorized_keys",     format!("ssh-ed25519 {LAUNCH} packer\n")),
+        ("home/ops/.ssh/authorized_keys",       format!("ssh-ed25519 {OF_OPS} ops\n")),
+    ];
+    for (path, text) in files {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let said = support::alone(&["--root", root.to_str().unwrap(), "clean", "--seal"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        !case.path("home/admin/.ssh/authorized_keys").exists(),
+        "{said:?}"
+    );
+    assert!(
+        case.path("home/ops/.ssh/authorized_keys").exists(),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn while_a_boot_is_at_work_nothing_is_sealed() {
     let case = Case::made("", "instance-id: i-1\n");
     ok_alone(case.run(&["apply"]).code);

@@ -81,6 +81,8 @@ const HISTORIES: [&str; 9] = [
 /// D-Bus has it as a link to the machine's or, of old, as a copy.
 const DBUS_MACHINE_ID: &str = "/var/lib/dbus/machine-id";
 pub(crate) const MACHINE_ID: &str = "/etc/machine-id";
+/// What cloud-init tells everybody of the instance.
+const CLOUD_INITS_INSTANCE: &str = "/run/cloud-init/instance-data.json";
 const HOSTNAME: &str = "/etc/hostname";
 
 /// What is to be done to make an image of this machine.
@@ -144,13 +146,10 @@ impl Seal {
     /// the launch key is.
     fn keys(&mut self, probe: &dyn Probe, instance: &Instance<'_>, accounts: &[Account]) {
         let wanted = modules::accounts_of(instance.config, probe);
-        let launch_keys = instance
-            .metadata
-            .map_or(&[][..], |metadata| &metadata.public_keys);
-        let launch_keys: Vec<&str> = launch_keys
-            .iter()
-            .filter_map(|key| blob(key.as_str()))
-            .collect();
+        let of_metadata = instance.metadata.map_or(&[][..], |own| &own.public_keys);
+        let of_metadata = of_metadata.iter().map(|key| key.as_str().to_owned());
+        let lines: Vec<String> = of_metadata.chain(of_cloud_init(probe)).collect();
+        let launch_keys: Vec<&str> = lines.iter().filter_map(|line| blob(line)).collect();
         for account in accounts {
             let mut named = wanted.iter().filter(|(name, _)| *name == account.name);
             let is_instances =
@@ -225,6 +224,20 @@ fn is_of_instance(place: &Option<Place>) -> bool {
 
 fn is_data(value: &Value) -> bool {
     !value.place.source.starts_with('/')
+}
+
+/// The launch keys of an instance that cloud-init has configured, as one is that becomes an image for
+/// firstlight. Source: cloud-init, `cloudinit/sources/__init__.py` (`_get_standardized_metadata`).
+fn of_cloud_init(probe: &dyn Probe) -> Vec<String> {
+    let bytes = probe.read(Path::new(CLOUD_INITS_INSTANCE)).ok().flatten();
+    let data: Option<serde_json::Value> =
+        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let keys = data
+        .as_ref()
+        .and_then(|data| data.pointer("/v1/public_ssh_keys")?.as_array());
+    let keys = keys.into_iter().flatten();
+    keys.filter_map(|key| key.as_str().map(ToOwned::to_owned))
+        .collect()
 }
 
 /// The key itself: of options, type, key and comment the word that no other key has.
