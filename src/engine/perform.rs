@@ -3,8 +3,8 @@
 use contract::effect::Effect;
 use contract::error::{EffectError, chain};
 use contract::machine::{Change, Machine};
-use contract::plan::Step;
-use contract::report::{EffectReport, ErrorReport, Outcome, StepReport};
+use contract::plan::{Severity, Step};
+use contract::report::{EffectReport, ErrorReport, ModuleReport, Outcome, StepReport};
 
 /// The word for a tool that goes on beside what follows it.
 pub(crate) const BEGUN: &str = "begun";
@@ -130,4 +130,28 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// What became of a module: the worst that happened to a step, or else the most that happened.
+pub(crate) fn outcome(report: &ModuleReport) -> Outcome {
+    let all = || report.steps.iter().map(|step| &step.outcome);
+    let nothing_but_errors = report.steps.is_empty()
+        && report
+            .problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error);
+    if nothing_but_errors || all().any(|outcome| *outcome == Outcome::Failed) {
+        return Outcome::Failed;
+    }
+    let interrupted = all().find(|outcome| matches!(outcome, Outcome::Interrupted(_)));
+    let interrupted =
+        interrupted.or_else(|| all().find(|outcome| matches!(outcome, Outcome::FailedBefore(_))));
+    let changed =
+        || all().find(|outcome| matches!(outcome, Outcome::Changed | Outcome::WouldChange));
+    let unchanged = || all().find(|outcome| matches!(outcome, Outcome::Unchanged));
+    let best = interrupted
+        .or_else(changed)
+        .or_else(unchanged)
+        .or_else(|| all().next());
+    best.cloned().unwrap_or(Outcome::Unchanged)
 }

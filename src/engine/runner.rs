@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use contract::error::{EffectError, chain};
 use contract::machine::Machine;
 use contract::module::{Context, Entry, Frequency, Stage};
-use contract::plan::{Plan, Problem, Severity, Step};
+use contract::plan::{Plan, Problem, Step};
 use contract::report::{ModuleReport, Outcome, ProblemReport, StageReport, StepReport};
 use contract::yaml;
 
@@ -175,7 +175,7 @@ impl Runner<'_> {
             }
             report.steps.push(performed.report);
         }
-        report.outcome = outcome(report);
+        report.outcome = perform::outcome(report);
         if let Some(record) = self.closing(entry, &plan, report) {
             deferred.push((entry.frequency, entry.facts.name.to_owned(), record));
         }
@@ -461,30 +461,6 @@ fn done_before() -> Outcome {
 
 fn run_again(module: &str) -> String {
     format!("run it again with `firstlight run {module} --force`")
-}
-
-/// The worst that happened to a step, or else the most that happened.
-fn outcome(report: &ModuleReport) -> Outcome {
-    let all = || report.steps.iter().map(|step| &step.outcome);
-    let nothing_but_errors = report.steps.is_empty()
-        && report
-            .problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error);
-    if nothing_but_errors || all().any(|outcome| *outcome == Outcome::Failed) {
-        return Outcome::Failed;
-    }
-    let interrupted = all().find(|outcome| matches!(outcome, Outcome::Interrupted(_)));
-    let interrupted =
-        interrupted.or_else(|| all().find(|outcome| matches!(outcome, Outcome::FailedBefore(_))));
-    let changed =
-        || all().find(|outcome| matches!(outcome, Outcome::Changed | Outcome::WouldChange));
-    let unchanged = || all().find(|outcome| matches!(outcome, Outcome::Unchanged));
-    let best = interrupted
-        .or_else(changed)
-        .or_else(unchanged)
-        .or_else(|| all().next());
-    best.cloned().unwrap_or(Outcome::Unchanged)
 }
 
 fn micros(begun: Instant) -> u64 {
