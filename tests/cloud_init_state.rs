@@ -100,6 +100,22 @@ fn only_the_image_can_ask_for_it() {
 }
 
 #[test]
+fn a_plan_leaves_nothing_behind() {
+    let case = compatible("#!/bin/sh\n");
+    std::fs::create_dir_all(case.root()).ok();
+    let said = case.run(&["plan"]);
+    assert!(
+        said.stdout
+            .contains("var/lib/cloud/instances/i-1/scripts/part-001"),
+        "{said:?}"
+    );
+    assert!(
+        case.files_holding("").is_empty(),
+        "planning wrote something"
+    );
+}
+
+#[test]
 fn a_machine_where_it_is_switched_off_says_so() {
     let case = compatible("");
     case.write_seed("root/etc/firstlight/disabled", "");

@@ -87,7 +87,7 @@ fn reset(target: &Target, names: &[String], all: bool) -> anyhow::Result<ExitCod
         bail!("there is no such semaphore; `firstlight semaphores list` shows the names");
     }
     // First, for a file of cloud-init's would say that the module is done.
-    for path in known.marks.paths(&forgotten) {
+    for path in known.marks.paths(&semaphores, &forgotten) {
         let at = path.to_owned().into();
         session.host.apply(&Effect::Absent { at })?;
     }

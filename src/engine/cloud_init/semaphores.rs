@@ -53,13 +53,18 @@ impl Marks {
         Self(marks.collect())
     }
 
-    /// The files that say that these modules are done.
-    pub fn paths<'a>(&'a self, modules: &'a [String]) -> impl Iterator<Item = &'a Path> {
-        let is_asked = |mark: &&Mark| modules.iter().any(|name| name == mark.module);
-        self.0
-            .iter()
-            .filter(is_asked)
-            .map(|mark| mark.path.as_path())
+    /// The files of the modules of which nothing is left when these records are forgotten.
+    pub fn paths<'a>(
+        &'a self,
+        semaphores: &'a Semaphores,
+        forgotten: &'a [String],
+    ) -> impl Iterator<Item = &'a Path> {
+        let goes = |mark: &&Mark| {
+            let own = semaphores.of_module(mark.module, mark.frequency);
+            let mut own = own.into_iter().peekable();
+            own.peek().is_some() && own.all(|name| forgotten.iter().any(|other| other == name))
+        };
+        self.0.iter().filter(goes).map(|mark| mark.path.as_path())
     }
 
     /// Writes the semaphore of a module that is not known to be on the disk yet. The record of it is

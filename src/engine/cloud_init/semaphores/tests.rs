@@ -170,6 +170,25 @@ fn a_reset_forgets_that_the_file_was_there() {
 }
 
 #[test]
+fn a_reset_of_one_script_leaves_the_file_of_the_others() {
+    let one = ("scripts_user/part-001", "done");
+    let machine = machine(&[one, ("scripts_user", "done"), SHOWN], Some(OWN));
+    let semaphores = load(&machine);
+    let names = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+    #[rustfmt::skip]
+    let table = [
+        (names(&["scripts_user/part-001"]),                     0),
+        (names(&["scripts_user", "scripts_user/part-001"]),     1),
+        (names(&["ssh"]),                                       0),
+    ];
+    for (forgotten, files) in table {
+        let marks = marks();
+        let paths = marks.paths(&semaphores, &forgotten);
+        assert_eq!(paths.count(), files, "{forgotten:?}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_written_takes_nothing_back() {
     let mut machine = machine(&[("scripts_user", "done")], None);
     machine.refuses = Some("file ".to_owned());
