@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use contract::effect::Effect;
 use contract::instance::InstanceMetadata;
-use contract::machine::Machine;
+use contract::machine::{Machine, Probe as _};
 use contract::module::Stage;
 use contract::output::{Output, Stream};
 use contract::plan::Problem;
@@ -12,6 +13,7 @@ use contract::report::{ModuleReport, ProblemReport, Report};
 use engine::cloud_init::{self, Instance, Marks, log};
 use engine::semaphore::Semaphores;
 use engine::store::Store;
+use system::Host;
 
 /// A boot begins: it runs from now on, for everybody who waits.
 pub(crate) fn begin(machine: &dyn Machine) {
@@ -117,6 +119,27 @@ pub(crate) fn publish(machine: &dyn Machine, report: &Report) {
 /// Nothing more is run, and why: nobody shall wait for it.
 pub(crate) fn fail(machine: &dyn Machine, why: &str) {
     perform(machine, cloud_init::failed(machine, why));
+}
+
+/// Removes what is kept of instances for cloud-init's tools, as its own `clean` does; a seed, which is
+/// the image's, only if that is wanted. Tells what was there.
+///
+/// Source: cloud-init, `cloudinit/cmd/clean.py` (`remove_artifacts`).
+pub(crate) fn clean(host: &Host, with_seed: bool) -> anyhow::Result<Vec<PathBuf>> {
+    let dir = Path::new("/var/lib/cloud");
+    let mut removed = Vec::new();
+    for name in host.list(dir)?.unwrap_or_default() {
+        let path = dir.join(&name);
+        if name == "seed" && !with_seed {
+            continue;
+        }
+        if system::remove(host, &path)
+            .with_context(|| format!("cannot remove {}", path.display()))?
+        {
+            removed.push(path);
+        }
+    }
+    Ok(removed)
 }
 
 /// What cannot be kept is told of, and stops nobody.

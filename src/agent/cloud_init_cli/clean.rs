@@ -12,6 +12,7 @@ use contract::machine::{Machine as _, Probe};
 use system::Host;
 
 use crate::cli::table;
+use crate::cloud_init;
 use crate::session::Session;
 
 /// Forget every instance, so that the next boot is a first boot.
@@ -45,7 +46,6 @@ enum Configs {
     Network,
 }
 
-const STATE: &str = "/var/lib/cloud";
 const SCRIPTS: &str = "/etc/cloud/clean.d";
 const MACHINE_ID: &str = "/etc/machine-id";
 
@@ -94,11 +94,7 @@ impl Clean {
         if wants(Configs::SshConfig) {
             remove_named(host, &SSH)?;
         }
-        for name in host.list(Path::new(STATE))?.unwrap_or_default() {
-            if name != "seed" || self.seed {
-                remove(host, &Path::new(STATE).join(name))?;
-            }
-        }
+        cloud_init::clean(host, self.seed)?;
         system::remove_state(host)?;
         let failed = run_scripts(host)?;
         if self.logs {
