@@ -90,6 +90,26 @@ fn an_instance_is_described_for_everybody_and_for_root() {
 }
 
 #[test]
+fn clean_forgets_all_but_the_seed() {
+    let case = compatible("");
+    case.write_seed("root/var/lib/cloud/seed/nocloud/meta-data", META_DATA);
+    let said = case.run(&["apply"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let said = case.run(&["clean"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        said.stdout.contains("removed: /var/lib/cloud/instances"),
+        "{said:?}"
+    );
+    let left = std::fs::read_dir(case.path("var/lib/cloud"))
+        .into_iter()
+        .flatten();
+    let left: Vec<_> = left.flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["seed"]);
+    assert!(case.path("var/lib/cloud/seed/nocloud/meta-data").exists());
+}
+
+#[test]
 fn only_the_image_can_ask_for_it() {
     let case = Case::made(&format!("#cloud-config\n{COMPAT}"), META_DATA);
     let said = case.run(&["apply"]);

@@ -10,12 +10,14 @@ use contract::machine::{Machine as _, Probe as _};
 use system::RunLock;
 
 use super::table;
+use crate::cloud_init;
 use crate::seal::{self, Instance, MACHINE_ID, Seal};
 use crate::session::{Session, Target};
 
 /// Forget every instance: the next boot is a first boot.
 ///
-/// Removes /var/lib/firstlight, but for a seed of the image, and /run/firstlight. What was changed
+/// Removes /var/lib/firstlight, but for a seed of the image, and /run/firstlight; where the image says
+/// `cloud_init_compat`, also /var/lib/cloud but for its seed, as cloud-init does. What was changed
 /// elsewhere on the machine stays as it is.
 #[derive(Debug, clap::Args)]
 pub(super) struct Clean {
@@ -36,7 +38,11 @@ impl Clean {
         }
         let session = Session::open(target)?;
         let _lock = session.lock()?;
-        Ok(told(forget(&session)?))
+        let mut removed = forget(&session)?;
+        if session.settings.cloud_init_compat {
+            removed += show(&cloud_init::clean(&session.host, false)?);
+        }
+        Ok(told(removed))
     }
 }
 
@@ -48,10 +54,15 @@ fn forget(session: &Session) -> anyhow::Result<usize> {
     let is_own = |path: &PathBuf| path == run && inside == ["lock"];
     let mut removed = system::remove_state(&session.host)?;
     removed.retain(|path| !is_own(path));
-    for path in &removed {
+    Ok(show(&removed))
+}
+
+/// Says what was removed, and how much that was.
+fn show(removed: &[PathBuf]) -> usize {
+    for path in removed {
         table::line(&format!("removed: {}", path.display()));
     }
-    Ok(removed.len())
+    removed.len()
 }
 
 fn told(removed: usize) -> ExitCode {
