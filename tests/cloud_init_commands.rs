@@ -278,6 +278,47 @@ fn a_status_in_json_has_the_keys_and_the_exit_code_of_cloud_inits() {
 }
 
 #[test]
+fn nobody_waits_for_a_boot_whose_unit_failed() {
+    let Some(debian) = Debian::with_image("") else {
+        return;
+    };
+    let systemd = |script: &str| {
+        debian.called("cloud-init", &["features"]);
+        debian.write("usr/local/sbin/systemctl", script);
+        fs::create_dir_all(debian.path("run/systemd/system")).unwrap();
+    };
+    systemd("#!/bin/sh\n[ \"$1\" = is-failed ]\n");
+    let said = debian.called("cloud-init", &["status", "--wait", "--long"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.text.contains("status: error\n"), "{said:?}");
+    assert!(
+        said.text
+            .contains("errors:\n\t- a unit of firstlight failed"),
+        "{said:?}"
+    );
+    assert!(
+        said.text
+            .contains("boot_status_code: enabled-by-generator\n"),
+        "{said:?}"
+    );
+    let said = debian.booted(&["status", "--wait"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.text.contains("status: error\n"), "{said:?}");
+    // What systemd knows of the beginning of a boot, in microseconds.
+    systemd("#!/bin/sh\nfor last; do :; done\necho \"$last=2500000\"\n");
+    let said = debian.called("cloud-init", &["analyze", "boot"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        said.text.contains("Kernel time to boot (seconds): 2.5\n"),
+        "{said:?}"
+    );
+    assert!(
+        said.text.contains("Cloud-init start: not yet\n"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn a_module_is_done_as_often_as_it_is_asked_for() {
     let Some(debian) = Debian::with_image("") else {
         return;

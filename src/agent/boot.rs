@@ -13,6 +13,7 @@ use engine::cloud_init::Instance;
 use engine::report_file;
 use engine::semaphore::Semaphores;
 use engine::store::Store;
+use system::{Host, RunLock};
 
 use crate::cloud_init;
 use crate::notify::{Gate, Notifier};
@@ -327,6 +328,18 @@ pub(crate) const fn outcome_word(outcome: &Outcome) -> &'static str {
 /// Files that switch it off.
 pub(crate) const MARKERS: [&str; 2] =
     ["/etc/firstlight/disabled", "/etc/cloud/cloud-init.disabled"];
+
+/// The units that do a boot, in their order.
+const UNITS: [&str; 2] = ["firstlight.service", "firstlight-final.service"];
+
+/// What is told of a boot that is stuck.
+pub(crate) const STUCK: &str = "a unit of firstlight failed, so that this boot does not go on: see \
+                                `systemctl status firstlight.service firstlight-final.service`";
+
+/// Whether nobody goes on with a boot that is not over: nobody is at it, and a unit failed.
+pub(crate) fn is_stuck(host: &Host) -> bool {
+    !RunLock::is_held(host) && system::any_failed(host, &UNITS)
+}
 
 /// Whether firstlight is switched off on this machine, and by what.
 ///

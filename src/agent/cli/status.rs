@@ -58,11 +58,18 @@ impl Status {
         let mut session = Session::look(target)?;
         let off = boot::switched_off(&session);
         let mut report = boot::so_far(&session);
-        while self.wait && off.is_none() && !report.as_ref().is_some_and(is_over) {
+        let stuck = |report: &Option<Report>| {
+            let goes_on = off.is_none() && !report.as_ref().is_some_and(is_over);
+            goes_on && boot::is_stuck(&session.host)
+        };
+        let mut is_stuck = stuck(&report);
+        while self.wait && off.is_none() && !is_stuck && !report.as_ref().is_some_and(is_over) {
             thread::sleep(POLL);
             report = boot::so_far(&session);
+            is_stuck = stuck(&report);
         }
         let word = match (&report, &off) {
+            _ if is_stuck => table::health_word(Health::Error),
             (None, Some(_)) => "disabled",
             (None, None) => "not started",
             (Some(report), _) if !is_over(report) => "running",
@@ -77,6 +84,9 @@ impl Status {
             }
             StatusFormat::Text => {
                 table::line(&format!("status: {word}"));
+                if is_stuck {
+                    table::complain(&format!("error: {}", boot::STUCK));
+                }
                 if let Some(why) = off {
                     table::line(&format!("switched off: {why}"));
                 }
@@ -92,6 +102,7 @@ impl Status {
         }
         let health = report.as_ref().map_or(Health::Done, Report::health);
         Ok(match health {
+            _ if is_stuck => ExitCode::FAILURE,
             Health::Done => ExitCode::SUCCESS,
             Health::Degraded => ExitCode::from(DEGRADED),
             Health::Error => ExitCode::FAILURE,

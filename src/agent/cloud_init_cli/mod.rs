@@ -71,7 +71,12 @@ impl Tool {
 ///
 /// `firstlight --help` shows what there is beside them.
 #[derive(Debug, Parser)]
-#[command(name = "cloud-init", infer_long_args = true, max_term_width = 100)]
+#[command(
+    name = "cloud-init",
+    disable_help_subcommand = true,
+    infer_long_args = true,
+    max_term_width = 100
+)]
 struct Cli {
     /// Show the release of cloud-init whose commands these are, and exit.
     #[arg(short = 'v', long)]
@@ -79,7 +84,7 @@ struct Cli {
     /// Say more on stderr.
     #[arg(short, long)]
     debug: bool,
-    /// Go on where no data source is known.
+    /// Taken for the sake of old habits: a boot goes on without a data source anyway.
     #[arg(long)]
     force: bool,
     /// cloud-init's units use it; firstlight has its own.

@@ -7,7 +7,6 @@ use std::path::Path;
 use contract::machine::Probe;
 use engine::cloud_init::stages::Stages;
 use engine::{kernel, report_file};
-use system::RunLock;
 
 use crate::boot;
 use crate::session::Session;
@@ -49,9 +48,6 @@ pub(super) struct Why {
     is_off: bool,
 }
 
-/// Those that end a boot, in their order.
-const UNITS: [&str; 2] = ["firstlight.service", "firstlight-final.service"];
-
 impl Now {
     pub(super) fn look(session: &Session) -> Self {
         let host = &session.host;
@@ -61,8 +57,7 @@ impl Now {
         let stages = report.as_ref().map(Stages::of);
         let goes_on = !why.is_off && stages.as_ref().is_none_or(|stages| !stages.is_over);
         Self {
-            // Whoever holds the lock is at it.
-            is_stuck: goes_on && !RunLock::is_held(host) && system::any_failed(host, &UNITS),
+            is_stuck: goes_on && boot::is_stuck(host),
             why,
             stages,
         }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use system::Host;
 
 use super::now::{Now, Phase};
+use crate::boot;
 use crate::cli::table;
 use crate::session;
 
@@ -45,10 +46,6 @@ const POLL: Duration = Duration::from_millis(250);
 
 /// Something was ignored, guessed or interrupted.
 const DEGRADED: u8 = 2;
-
-/// What is told when a unit failed: nobody else would say it.
-const STUCK: &str = "a unit of firstlight failed: see `systemctl status firstlight.service \
-                     firstlight-final.service`";
 
 impl Status {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
@@ -96,7 +93,7 @@ impl Told {
         let mut errors = stages.map(Stages::errors).unwrap_or_default();
         let recoverable = stages.map(Stages::recoverable_errors).unwrap_or_default();
         if now.is_stuck {
-            errors.push(STUCK.to_owned());
+            errors.push(boot::STUCK.to_owned());
         }
         let condition = match (errors.is_empty(), recoverable.is_empty()) {
             (false, _) => Condition::Error,
@@ -107,7 +104,7 @@ impl Told {
         let class = stages.and_then(|stages| stages.datasource.clone());
         let short = class.as_deref().map(str::to_lowercase).unwrap_or_default();
         let detail = match (&class, stages.and_then(|stages| stages.stage)) {
-            _ if now.is_stuck => STUCK.to_owned(),
+            _ if now.is_stuck => boot::STUCK.to_owned(),
             (Some(class), _) => class.clone(),
             (None, Some(stage)) => format!("Running in stage: {stage}"),
             (None, None) => now.why.detail.clone(),
