@@ -393,6 +393,29 @@ fn clean_forgets_instances_and_runs_what_the_image_lets_run() {
 }
 
 #[test]
+fn a_script_of_the_boot_waits_for_nobody() {
+    let Some(debian) = Debian::with_image("") else {
+        return;
+    };
+    debian.called("cloud-init", &["features"]);
+    let user_data = "#!/bin/sh\ncloud-init single -n bootcmd; echo single $? >/root/codes\n\
+                     cloud-init status >>/root/codes\n\
+                     cloud-init clean --logs; echo clean $? >>/root/codes\n";
+    debian.booted_with(user_data, &["boot"]);
+    assert_eq!(
+        debian.text("root/codes"),
+        "single 1\nstatus: running\nclean 0\n"
+    );
+    let said = debian.called("cloud-init", &["status"]);
+    assert_eq!(said.text, "status: done\n");
+    assert!(
+        !debian
+            .path("var/lib/firstlight/instances/i-1/user-data")
+            .exists()
+    );
+}
+
+#[test]
 fn a_command_is_run_as_often_as_its_frequency_says() {
     let Some(debian) = Debian::with_image("") else {
         return;

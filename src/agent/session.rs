@@ -323,6 +323,12 @@ impl Session {
         lock.context("the run lock is held by another firstlight")
     }
 
+    /// Keeps others from this machine, if nobody works on it: a script of the boot's, which waited for
+    /// the boot, would wait for ever.
+    pub(crate) fn try_lock(&self) -> anyhow::Result<Option<RunLock>> {
+        RunLock::acquire(&self.host, false).context("cannot take the run lock")
+    }
+
     /// The semaphores of an instance, with what others have done about them; nothing is changed.
     pub(crate) fn semaphores(&self, known: &Known) -> anyhow::Result<Semaphores> {
         Ok(self.load_semaphores(known, true)?.0)

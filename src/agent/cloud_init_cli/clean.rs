@@ -86,7 +86,7 @@ impl Clean {
         if !host.is_privileged() {
             bail!("only root can do that");
         }
-        let _lock = session.lock()?;
+        let lock = session.try_lock()?;
         let wants = |what| self.configs.contains(&Configs::All) || self.configs.contains(&what);
         if wants(Configs::Network) {
             remove_named(host, &NETWORK)?;
@@ -95,7 +95,11 @@ impl Clean {
             remove_named(host, &SSH)?;
         }
         cloud_init::clean(host, self.seed)?;
-        system::remove_state(host)?;
+        if lock.is_some() {
+            system::remove_state(host)?;
+        } else {
+            remove_under_a_boot(host)?;
+        }
         let failed = run_scripts(host)?;
         if self.logs {
             let (dir, names) = LOGS;
@@ -120,6 +124,15 @@ impl Clean {
 fn remove(host: &Host, path: &Path) -> anyhow::Result<()> {
     system::remove(host, path).with_context(|| format!("cannot remove {}", path.display()))?;
     Ok(())
+}
+
+/// Scripts of user data clean, too, before an image is made of their machine. This boot's own lock and
+/// report stay, which are gone with it.
+fn remove_under_a_boot(host: &Host) -> anyhow::Result<()> {
+    table::complain("warning: a boot is at work: it will record what ends after this");
+    let all = system::state(host)?.into_iter();
+    let mut lasting = all.filter(|path| !path.starts_with("/run"));
+    lasting.try_for_each(|path| remove(host, &path))
 }
 
 fn remove_named(host: &Host, all: &[(&str, &str, &str)]) -> anyhow::Result<()> {

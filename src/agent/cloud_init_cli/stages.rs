@@ -11,6 +11,7 @@ use contract::module::{Entry, Frequency, Stage};
 use contract::report::{Health, ProblemReport, Report};
 use contract::yaml::{self, Kind, Limits, Mapping};
 use engine::cloud_init::stages::{self, Stages};
+use system::RunLock;
 
 use crate::boot;
 use crate::cli::table;
@@ -108,7 +109,7 @@ impl Modules {
             // To cloud-init this is no stage of a boot, and nothing is told of it.
             StageName::Init => {
                 let mut session = open()?;
-                let _lock = session.lock()?;
+                let _lock = lock(&session)?;
                 let known = session.recall_or_fail()?;
                 let all = |_: &Entry| true;
                 let report = do_again(&session, &known, &[Stage::Identity], &all, false)?;
@@ -134,7 +135,7 @@ impl Single {
             );
         }
         let mut session = open()?;
-        let _lock = session.lock()?;
+        let _lock = lock(&session)?;
         let mut known = session.recall_or_fail()?;
         known.include(std::slice::from_ref(&name));
         let often = match self.frequency {
@@ -194,7 +195,7 @@ fn run(stages: &[Stage]) -> anyhow::Result<ExitCode> {
         table::complain(&format!("firstlight is switched off: {why}"));
         return Ok(ExitCode::SUCCESS);
     }
-    let _lock = session.lock()?;
+    let _lock = lock(&session)?;
     let notifier = Notifier::default();
     let mut report = boot::run(&mut session, stages, &notifier, &mut |_, _| {})?;
     table::problems(&report);
@@ -243,6 +244,11 @@ fn open() -> anyhow::Result<Session> {
         bail!("only root can do that");
     }
     Ok(session)
+}
+
+fn lock(session: &Session) -> anyhow::Result<RunLock> {
+    let lock = session.try_lock()?;
+    lock.context("a boot is at work: wait for its end with `cloud-init status --wait`, which a script of user data cannot do")
 }
 
 /// The number of things that failed in a stage, as an exit code.
