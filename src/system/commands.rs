@@ -13,13 +13,12 @@ use contract::effect::{CommandSpec, Program, ToolSpec};
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 
 use crate::host::Host;
 use crate::kept::{Kept, Which};
 use crate::output::{self, Streams};
 use crate::program::{PATH, SHELL, elsewhere, inside};
+use crate::watchdog;
 
 /// As much of a script's first line as the kernel looks at (execve(2)).
 const LINE_LIMIT: usize = 255;
@@ -115,10 +114,6 @@ pub(crate) struct Started {
     kept: Option<Kept>,
     is_live: bool,
 }
-
-/// Between two looks at whether a program has ended.
-const SHORTEST_PAUSE: Duration = Duration::from_micros(200);
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts a program and waits for its end; how long that took.
 pub(crate) fn spawn(host: &Host, start: &Start<'_>) -> Result<Duration, EffectError> {
@@ -337,34 +332,11 @@ fn wait(child: &mut Child, timeout: Option<Duration>) -> io::Result<Option<ExitS
     let begun = Instant::now();
     let status = match timeout {
         None => child.wait().map(Some),
-        Some(timeout) => wait_until(child, begun + timeout),
+        Some(timeout) => watchdog::wait(child, begun + timeout),
     };
     let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     WAITED.fetch_add(waited, Ordering::Relaxed);
     status
-}
-
-fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-    let begun = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        // Logins may be waiting for it, so it is noticed soon after its end: within an eighth of
-        // the time that it took.
-        let pause = (begun.elapsed() / 8).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        std::thread::sleep(pause.min(left));
-    }
-    if let Ok(pid) = i32::try_from(child.id()) {
-        // It may have ended this moment.
-        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
-    }
-    child.wait()?;
-    Ok(None)
 }
 
 fn ended(

@@ -36,6 +36,7 @@ mod syslog;
 mod tests;
 mod tools;
 mod usage;
+mod watchdog;
 mod written;
 
 /// Pure functions of this crate that are fed with arbitrary bytes, see `fuzz/`.
