@@ -19,6 +19,7 @@ use minijinja::value::{Enumerator, Object, Rest, Value as Var};
 use minijinja::{Environment, Error, ErrorKind, State};
 use serde_json::{Map, Value, json};
 
+use crate::cloud_init::{canonical_cloud_id, short_hostname};
 use crate::system_info::SystemInfo;
 
 /// How many steps a template may take.
@@ -160,10 +161,13 @@ pub(crate) fn variables(
     probe: Option<&dyn Probe>,
 ) -> Variables {
     let mut v1: Map<String, Value> = crate::report_file::public(metadata).into_iter().collect();
-    v1.insert(
-        "cloud_id".to_owned(),
-        v1.get("cloud_name").cloned().unwrap_or_default(),
-    );
+    let cloud = v1.get("cloud_name").and_then(Value::as_str);
+    let region = metadata.region.as_deref().unwrap_or_default();
+    let cloud = canonical_cloud_id(cloud.unwrap_or_default(), region, &metadata.platform);
+    v1.insert("cloud_id".to_owned(), json!(cloud));
+    if let Some(name) = short_hostname(metadata) {
+        v1.insert("local_hostname".to_owned(), json!(name));
+    }
     v1.insert("machine".to_owned(), json!(std::env::consts::ARCH));
     if let Some(probe) = probe {
         v1.extend(system(probe));

@@ -128,10 +128,12 @@ def answer(case, top):
     (cloud / "instance").symlink_to(instance)
     settings = {"cloud_dir": str(cloud), "run_dir": str(run), "templates_dir": "/etc/cloud/templates"}
     metadata = case.get("metadata") or {}
+    # As DataSource.get_hostname makes it.
+    name = metadata.get("local-hostname")
     known = {
         "v1": {
             "cloud_name": "aws", "cloud_id": "aws", "platform": "ec2", "instance_id": INSTANCE_ID,
-            "local_hostname": metadata.get("local-hostname"), "region": "eu-west-1",
+            "local_hostname": name and name.split(".")[0], "region": "eu-west-1",
             "availability_zone": "eu-west-1a", "availability-zone": "eu-west-1a",
         },
         "ds": {"meta_data": metadata},

@@ -68,7 +68,7 @@ pub(super) fn subplatform(metadata: &InstanceMetadata) -> &'static str {
 /// The host's name up to its first dot; an address becomes `ip-10-0-0-1`.
 ///
 /// Source: cloud-init, `cloudinit/sources/__init__.py` (`get_hostname`).
-pub(super) fn short_hostname(metadata: &InstanceMetadata) -> Option<String> {
+pub(crate) fn short_hostname(metadata: &InstanceMetadata) -> Option<String> {
     let name = metadata.local_hostname.as_ref()?;
     let is_address = name.as_str().parse::<Ipv4Addr>().is_ok();
     Some(if is_address {

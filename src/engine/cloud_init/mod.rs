@@ -23,6 +23,7 @@ use contract::module::Stage;
 use contract::user_data::{UserData, VendorData};
 
 pub use datasource::canonical_cloud_id;
+pub(crate) use datasource::short_hostname;
 pub use files::scripts_dir;
 pub use instance_data::{REDACTED, instance_data};
 pub use semaphores::{Marks, reconcile};

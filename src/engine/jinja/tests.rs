@@ -4,7 +4,9 @@ use super::*;
 
 fn rendered(template: &str) -> Result<Rendered, Fault> {
     let mut metadata = instance();
-    metadata.region = Some("eu-central-1".to_owned());
+    metadata.region = Some("us-gov-west-1".to_owned());
+    metadata.platform = "ec2".to_owned();
+    metadata.local_hostname = Some("web-1.example.com".parse().unwrap());
     metadata.launch_index = Some("0".parse().unwrap());
     metadata.rest = json!({
         "meta-data": {"ami-id": "ami-1", "tags": ["web", "blue"], "public.key": "k"},
@@ -23,8 +25,10 @@ fn rendered(template: &str) -> Result<Rendered, Fault> {
 fn a_template_has_what_cloud_init_gives_it_and_the_parameters() {
     #[rustfmt::skip]
     let table = [
-        ("{{ v1.region }}",                                             "eu-central-1"),
-        ("{{ region }} {{ v1['instance_id'] }}",                        "eu-central-1 i-1"),
+        ("{{ v1.region }}",                                             "us-gov-west-1"),
+        ("{{ region }} {{ v1['instance_id'] }}",                        "us-gov-west-1 i-1"),
+        ("{{ v1.cloud_name }} {{ v1.cloud_id }} {{ cloud_id }}",        "aws aws-gov aws-gov"),
+        ("{{ v1.local_hostname }} {{ v1['local-hostname'] }}",          "web-1 web-1"),
         ("{{ ds.meta_data.ami_id }}{{ ds['meta-data']['ami-id'] }}",    "ami-1ami-1"),
         ("{{ ds.meta_data.public_key }}",                               "k"),
         ("{{ ds.dynamic.instance_identity.document.accountId }}",       "123"),
@@ -32,7 +36,7 @@ fn a_template_has_what_cloud_init_gives_it_and_the_parameters() {
         ("{{ params.bucket }} {{ role }}",                              "acme leader"),
         ("{{ distro }} {{ distro_version }} {{ v1.distro_release }}",   "debian 12 bookworm"),
         ("{% if distro in ['debian', 'ubuntu'] %}apt{% endif %}",       "apt"),
-        ("{{ region.split('-')[0] | upper }}",                          "EU"),
+        ("{{ region.split('-')[0] | upper }}",                          "US"),
         ("{{ 'x'.startswith('x') }}",                                   "True"),
         ("{% if true %}\nline\n{% endif %}\nend\n",                     "line\nend\n"),
         ("a\n",                                                         "a\n"),
