@@ -252,6 +252,16 @@ fn an_instance_that_firstlight_has_configured_gets_semaphores_when_its_image_ask
 }
 
 #[test]
+fn a_script_that_forgets_everything_runs_again() {
+    let Some(debian) = debian() else { return };
+    let user_data = format!("{COUNTS}rm -rf /var/lib/firstlight /var/lib/cloud\n");
+    for count in 1..=2 {
+        boot(&debian, &user_data);
+        assert_eq!(debian.lines("srv/count"), count);
+    }
+}
+
+#[test]
 fn what_cloud_init_has_done_is_not_done_again() {
     let Some(debian) = debian() else { return };
     let user_data = multipart();

@@ -67,9 +67,9 @@ impl Marks {
         self.0.iter().filter(goes).map(|mark| mark.path.as_path())
     }
 
-    /// Writes the semaphore of a module that is not known to be on the disk yet. The record of it is
-    /// for the same append as that of what the module did, behind a settling of the disk: so a
-    /// semaphore that is missing was taken away.
+    /// Writes the semaphore of a module, unless that was done before, and tells the record of it: for the
+    /// same append as that of what the module did, behind a settling of the disk. So a semaphore that is
+    /// missing was taken away.
     pub(crate) fn publish(
         &self,
         machine: &dyn Machine,
@@ -80,7 +80,8 @@ impl Marks {
         let is_own = |mark: &&Mark| mark.module == module && mark.frequency == frequency;
         let mark = self.0.iter().find(is_own)?;
         if semaphores.is_published(module, frequency) {
-            return None;
+            // Noted again: a script may have taken the journal away as well.
+            return Some(mark.shown());
         }
         let same = self.0.iter().filter(|other| other.path == mark.path);
         let mut same = same.map(|other| semaphores.is_published(other.module, other.frequency));
