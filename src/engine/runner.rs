@@ -327,15 +327,9 @@ impl Runner<'_> {
                 );
             }
             // Once at most: it may have run, and the record of that be lost.
-            Verdict::Run
-                if !self.force
-                    && record == Record::Absent
-                    && self.semaphores.may_have_begun(frequency) =>
-            {
-                let why = format!(
-                    "whether it was begun is not known, as the records are damaged; {again}"
-                );
-                return perform::left(step, Outcome::Interrupted(why));
+            Verdict::Run if !self.force && self.semaphores.may_have_begun(frequency, &record) => {
+                let why = "whether it was begun is not known, as the records are damaged";
+                return perform::left(step, Outcome::Interrupted(format!("{why}; {again}")));
             }
             Verdict::Run | Verdict::RunAgain => {}
         }

@@ -180,9 +180,9 @@ impl Semaphores {
         }
     }
 
-    /// Whether something of this frequency may have been begun although no record says so.
-    pub(crate) fn may_have_begun(&self, frequency: Frequency) -> bool {
-        self.damaged.contains(&self.journal(frequency))
+    /// Whether something of this frequency may have been begun although `record` does not say so.
+    pub(crate) fn may_have_begun(&self, frequency: Frequency, record: &Record) -> bool {
+        *record == Record::Absent && self.damaged.contains(&self.journal(frequency))
     }
 
     fn replay(&mut self, path: &Path, bytes: &[u8]) {
