@@ -91,12 +91,11 @@ enum Often {
 
 impl Init {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let stages: &[Stage] = match self.local {
+        self.files.refuse()?;
+        run(match self.local {
             true => &[Stage::Early],
             false => &[Stage::Early, Stage::Identity],
-        };
-        self.files.refuse()?;
-        run(stages)
+        })
     }
 }
 

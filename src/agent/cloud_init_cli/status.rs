@@ -1,6 +1,5 @@
 //! `cloud-init status`
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -54,7 +53,6 @@ impl Status {
         while self.wait && matches!(now.phase(), Phase::NotStarted | Phase::Running) {
             if self.format == Format::Tabular {
                 table::bytes(b".");
-                let _ = std::io::stdout().flush();
             }
             thread::sleep(POLL);
             now = Now::look(&session);
@@ -130,13 +128,13 @@ impl Told {
         if !is_long {
             return;
         }
-        for (name, field) in [
-            ("extended_status", "extended_status"),
-            ("boot_status_code", "boot_status_code"),
-            ("last_update", "last_update"),
-            ("detail", "detail"),
+        for name in [
+            "extended_status",
+            "boot_status_code",
+            "last_update",
+            "detail",
         ] {
-            let value = self.text(field);
+            let value = self.text(name);
             if !(name == "last_update" && value.is_empty()) {
                 table::line(&format!("{name}: {value}"));
             }
