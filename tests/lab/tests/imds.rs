@@ -49,6 +49,15 @@ fn the_protocol_is_kept_as_ec2_keeps_it() {
 }
 
 #[test]
+fn where_sessions_are_optional_only_a_wrong_token_is_refused() {
+    let imds = Imds::start(lab::aws_mock(), Mood::Optional);
+    assert!(ask(&imds.url(), PUT, TTL).starts_with("HTTP/1.1 200 "));
+    assert!(ask(&imds.url(), GET, "").starts_with("HTTP/1.1 200 "));
+    let wrong = "X-aws-ec2-metadata-token: x\r\n";
+    assert!(ask(&imds.url(), GET, wrong).starts_with("HTTP/1.1 401 "));
+}
+
+#[test]
 fn a_token_ends_when_its_time_is_over() {
     let imds = Imds::start(lab::aws_mock(), Mood::Fair);
     let answer = ask(&imds.url(), PUT, &TTL.replace("60", "1"));

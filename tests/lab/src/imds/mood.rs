@@ -10,6 +10,8 @@ pub enum Mood {
     Fair,
     /// Switched off for this instance: 403 to everything.
     Disabled,
+    /// As an instance with `HttpTokens=optional` has it: whoever shows no token is served too.
+    Optional,
     /// Without sessions, as services that only know version 1: 404 to whoever wants a token.
     NoSessions,
     /// Busy: 503 and `Retry-After: 1` to the first so many requests for each path.
@@ -38,7 +40,7 @@ impl std::fmt::Display for UnknownMood {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             to,
-            "there is no mood `{}`; there are fair, disabled, no-sessions, throttles:N, \
+            "there is no mood `{}`; there are fair, disabled, optional, no-sessions, throttles:N, \
              forgetful:N, cuts-short, resets:N, slow, huge, redirects and web-page",
             self.0
         )
@@ -58,6 +60,7 @@ impl FromStr for Mood {
         match (name, count) {
             ("fair", None) => Ok(Self::Fair),
             ("disabled", None) => Ok(Self::Disabled),
+            ("optional", None) => Ok(Self::Optional),
             ("no-sessions", None) => Ok(Self::NoSessions),
             ("throttles", Some(count)) => Ok(Self::Throttles(count)),
             ("forgetful", Some(count)) => Ok(Self::Forgetful(count)),

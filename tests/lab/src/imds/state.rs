@@ -119,7 +119,8 @@ impl State {
             };
         }
         let token = headers.get(TOKEN).and_then(|value| value.to_str().ok());
-        if mood != Mood::NoSessions && !self.admits(token) {
+        let free = mood == Mood::NoSessions || mood == Mood::Optional && token.is_none();
+        if !free && !self.admits(token) {
             return Reply::status(401);
         }
         let reply = self.item(path);
