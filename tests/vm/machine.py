@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 
 from .host import Argument, Failure, Said, ask, do, stop, wait_for
-from .image import Image, Root, bake, builders, tree
+from .image import Image, Root, bake, builders, tree, write
 from .network import Subnet
 
 # Where nothing runs the guest's instructions natively, all takes so many times longer.
@@ -23,6 +23,11 @@ SLOWNESS = 6
 # In MiB. The root partition is there to be grown.
 DISK, PARTITION, OFFSET = 4096, 1536, 1
 FSTAB = "LABEL=root / ext4 defaults 0 1\n"
+# An image for so slow a machine lets the gate wait longer.
+PATIENCE = {
+    "etc/firstlight/config.d/45-slow.yaml": "firstlight: {gate_budget: 10m}\n",
+    "etc/systemd/system/firstlight.service.d/slow.conf": "[Service]\nTimeoutStartSec=11min\n",
+}
 
 
 @functools.cache
@@ -65,7 +70,10 @@ class Virtual:
         root = Root(self.folder, image.packages)
         try:
             bake(image, root.path, "", self.key)
-            (root.path / "etc/fstab").write_text(FSTAB)
+            write(root.path / "etc/fstab", FSTAB)
+            if accelerator() == "tcg":
+                for path, text in PATIENCE.items():
+                    write(root.path / path, text)
             make_disk(root.path, self._disk)
         finally:
             root.remove()
