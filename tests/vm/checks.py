@@ -155,7 +155,9 @@ HEALTHY = (status("done"), NO_FAILED_UNITS, NO_CYCLE, JOURNAL_FIELDS)
 def _clean_shutdown(scene: Scene) -> None:
     if not scene.machine.last_journal("--grep", "Journal stopped"):
         raise Failure("the journal of this boot does not come to its end")
-    if found := scene.machine.last_journal("_PID=1", "--grep", "timed out|Killing process|SIGKILL"):
+    if found := scene.machine.last_journal(
+        "_PID=1", "--grep", "State '(stop|final)[^']*' timed out|[Ss]topping timed out|Killing process"
+    ):
         raise Failure(found)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import functools
+import hashlib
 import os
 import pathlib
 import shutil
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .host import REPOSITORY, TARGET, Argument, ask, do
+from .host import REPOSITORY, TARGET, ask, do
 
 # Every image has this account, as Debian's own cloud images have theirs, beside root, for whom the
 # image's builder left a key.
@@ -132,24 +132,22 @@ def binary() -> pathlib.Path:
 
 @functools.cache
 def _packages(version: str) -> dict[str, pathlib.Path]:
-    """Our packages with this version, by their names; built once for a run."""
-    out = TARGET / "packages" / str(os.getpid())
-    atexit.register(shutil.rmtree, out, True)
-    argv: list[Argument] = [
-        REPOSITORY / "packaging/build",
-        "--out",
-        out,
-        "--binary",
-        binary(),
-        "--version",
-        version,
-        "deb",
-    ]
+    """Our packages with this version, by their names; built where they are not yet."""
+    state = hashlib.sha256(binary().read_bytes())
+    for folder in ("packaging", "systemd"):
+        for file in sorted((REPOSITORY / folder).rglob("*")):
+            state.update(f"{file} {file.readlink()}".encode() if file.is_symlink() else b"")
+            state.update(file.read_bytes() if file.is_file() else b"")
+    out = TARGET / "packages" / f"{version}-{state.hexdigest()[:12]}"
     # Two builds at once are in each other's way.
     with (TARGET / "packages.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        files = [pathlib.Path(line) for line in do(*argv).splitlines()]
-    return {file.name.split("_")[0]: file for file in files}
+        if not out.exists():
+            new = out.with_suffix(".new")
+            shutil.rmtree(new, ignore_errors=True)
+            do(REPOSITORY / "packaging/build", "--out", new, "--binary", binary(), "--version", version, "deb")
+            new.rename(out)
+    return {file.name.split("_")[0]: file for file in out.glob("*.deb")}
 
 
 _building = threading.Lock()

@@ -23,10 +23,18 @@ SLOWNESS = 6
 # In MiB. The root partition is there to be grown.
 DISK, PARTITION, OFFSET = 4096, 1536, 1
 FSTAB = "LABEL=root / ext4 defaults 0 1\n"
-# An image for so slow a machine lets the gate wait longer.
+# An image for so slow a machine has longer budgets, everywhere.
 PATIENCE = {
-    "etc/firstlight/config.d/45-slow.yaml": "firstlight: {gate_budget: 10m}\n",
+    "etc/firstlight/config.d/45-slow.yaml": """\
+firstlight: {gate_budget: 10m}
+datasource: {Ec2: {max_wait: 1200, timeout: 50}}
+""",
     "etc/systemd/system/firstlight.service.d/slow.conf": "[Service]\nTimeoutStartSec=11min\n",
+    "etc/systemd/system.conf.d/slow.conf": """\
+[Manager]
+DefaultTimeoutStartSec=10min
+DefaultDeviceTimeoutSec=10min
+""",
 }
 
 
