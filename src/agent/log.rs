@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts the log. `verbose` counts how often more was asked for.
 ///
-/// Errors are also shown on the console: where a login fails, it is all there is to read.
+/// What is wrong is also shown on the console, as with cloud-init: where a login fails, it is all there is to read.
 ///
 /// The journal's fields are `FIRSTLIGHT_MODULE`, `FIRSTLIGHT_STAGE`, `FIRSTLIGHT_OUTCOME` and
 /// `FIRSTLIGHT_DURATION_US`. JOURNAL_STREAM is set by systemd for what it starts (systemd.exec(5)).
@@ -42,7 +42,7 @@ pub(crate) fn start(verbose: u8) {
     tracing_subscriber::registry()
         .with(journal.with_filter(level))
         .with(stderr.with_filter(level))
-        .with(console.with_filter(LevelFilter::ERROR))
+        .with(console.with_filter(LevelFilter::WARN))
         .init();
 }
 
