@@ -73,7 +73,8 @@ impl Gate {
             let timer = move || {
                 thread::sleep(budget);
                 if late.open() {
-                    tracing::warn!(
+                    // An error, since these are shown on the console: whoever cannot log in reads why.
+                    tracing::error!(
                         "the gate's budget is over: logins open before identity is done"
                     );
                 }

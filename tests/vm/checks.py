@@ -150,14 +150,13 @@ LOGIN_PROMPT = true(
 HEALTHY = (status("done"), NO_FAILED_UNITS, NO_CYCLE, JOURNAL_FIELDS)
 
 # For a machine that is off.
+KILLED = r"State '(stop|final)[^']*' timed out|[Ss]topping timed out|Killing process"
 
 
 def _clean_shutdown(scene: Scene) -> None:
     if not scene.machine.last_journal("--grep", "Journal stopped"):
         raise Failure("the journal of this boot does not come to its end")
-    if found := scene.machine.last_journal(
-        "_PID=1", "--grep", "State '(stop|final)[^']*' timed out|[Ss]topping timed out|Killing process"
-    ):
+    if found := scene.machine.last_journal("_PID=1", "--grep", KILLED):
         raise Failure(found)
 
 
