@@ -66,7 +66,14 @@ class Theatre:
             services.end()
             subnet.remove()
             raise
-        return Scene(machine, services, self.key, case.boots[0].launch)
+        return Scene(machine, services, self.key, Launch())
+
+    def strike(self, scene: Scene) -> None:
+        """Ends a scene, in whatever state it is."""
+        scene.services.end()
+        scene.machine.remove()
+        scene.machine.subnet.remove()
+        shutil.rmtree(scene.services.folder, ignore_errors=True)
 
     def fill_store(self, case: Case) -> None:
         for name, text in case.objects.items():
@@ -134,9 +141,7 @@ def play(theatre: Theatre, case: Case) -> Report:
         for scene in scenes:
             if report.failures:
                 keep_evidence(scene, case)
-            scene.services.end()
-            scene.machine.remove()
-            scene.machine.subnet.remove()
+            theatre.strike(scene)
     return report
 
 
