@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from vm.host import REPOSITORY, TARGET, Failure, ask, do
 from vm.image import tree
-from vm.scene import Case, Scene, set_launch
-from vm.theatre import Theatre
+from vm.fixture import Case, Fixture, set_launch
+from vm.runner import Runner
 
 from .variants import FIRST, Variant, every
 
@@ -26,92 +26,92 @@ Figures = dict[str, object]
 
 def all_rounds(rounds: int, tell: Callable[[str], None]) -> Figures:
     """So many rounds of all images."""
-    theatre = Theatre("container")
+    runner = Runner("container")
     boots: list[Figures] = []
     try:
         for number in range(1, rounds + 1):
             for variant in every():
-                for figures in _machine(theatre, variant):
+                for figures in _machine(runner, variant):
                     boots.append({"round": number, "image": variant.name, **figures})
                     tell(json.dumps(boots[-1]))
     finally:
-        theatre.end()
+        runner.end()
     return {"boots": boots, "installed": _installed(), "machine": _this_machine()}
 
 
-def _machine(theatre: Theatre, variant: Variant) -> list[Figures]:
+def _machine(runner: Runner, variant: Variant) -> list[Figures]:
     """A new disk, booted as a new instance and then again."""
-    scene = theatre.scene(Case(variant.name, variant.name, (), variant.image))
+    fixture = runner.fixture(Case(variant.name, variant.name, (), variant.image))
     try:
-        scene.launch = FIRST
+        fixture.launch = FIRST
         found = []
         for boot in ("first", "later"):
-            set_launch(scene, variant.image, None)
-            scene.machine.start(FIRST.instance_id)
-            _wait(scene)
-            found.append({"boot": boot, **_look(scene, variant)})
-            scene.machine.power_off()
+            set_launch(fixture, variant.image, None)
+            fixture.machine.start(FIRST.instance_id)
+            _wait(fixture)
+            found.append({"boot": boot, **_look(fixture, variant)})
+            fixture.machine.power_off()
         return found
     finally:
-        theatre.strike(scene)
+        runner.remove(fixture)
 
 
-def _wait(scene: Scene) -> None:
+def _wait(fixture: Fixture) -> None:
     end = time.monotonic() + LIMIT
     while True:
         time.sleep(PAUSE)
-        state = scene.run("systemctl", "is-system-running").out.strip()
+        state = fixture.run("systemctl", "is-system-running").out.strip()
         if state in ("running", "degraded"):
             return
         if time.monotonic() > end:
-            raise Failure(f"the boot did not end: {state}\n{scene.machine.console()[-2000:]}")
+            raise Failure(f"the boot did not end: {state}\n{fixture.machine.console()[-2000:]}")
 
 
-def _look(scene: Scene, variant: Variant) -> Figures:
-    start = _property(scene, "UserspaceTimestampMonotonic")
+def _look(fixture: Fixture, variant: Variant) -> Figures:
+    start = _property(fixture, "UserspaceTimestampMonotonic")
 
     def since_start(unit: str) -> float:
         # A unit that failed was never active: in a container one of cloud-init's modules does.
-        events = (_property(scene, f"{event}TimestampMonotonic", unit) for event in ("ActiveEnter", "InactiveEnter"))
+        events = (_property(fixture, f"{event}TimestampMonotonic", unit) for event in ("ActiveEnter", "InactiveEnter"))
         return (next(filter(None, events)) - start) / 1000
 
     figures: Figures = {
         "sshd_ms": since_start("ssh.service"),
         "multi_user_ms": since_start("multi-user.target"),
         "finished_ms": since_start(variant.last),
-        "units_cpu_ms": sum(_property(scene, "CPUUsageNSec", unit) for unit in variant.units) / 1e6,
-        "requests": len(scene.services.requests()),
-        "failed_units": scene.run("systemctl", "--failed", "--no-legend", "--plain").out.split("\n")[:-1],
+        "units_cpu_ms": sum(_property(fixture, "CPUUsageNSec", unit) for unit in variant.units) / 1e6,
+        "requests": len(fixture.services.requests()),
+        "failed_units": fixture.run("systemctl", "--failed", "--no-legend", "--plain").out.split("\n")[:-1],
     }
-    own = _own(scene, variant)
+    own = _own(fixture, variant)
     if own:
         figures["own_cpu_ms"] = sum(used["cpu_us"] for used in own) / 1000
         figures["own_memory_kib"] = max(used["peak_memory_kib"] for used in own)
     if variant.name == "firstlight":
-        figures |= _ready(scene, start)
+        figures |= _ready(fixture, start)
     return figures
 
 
-def _own(scene: Scene, variant: Variant) -> list[dict[str, int]]:
+def _own(fixture: Fixture, variant: Variant) -> list[dict[str, int]]:
     """What its processes used themselves, without what they ran."""
     if variant.name == "firstlight":
-        return _report(scene).get("used", [])
-    return [json.loads(line) for line in scene.run("cat", "/run/usage").out.splitlines()]
+        return _report(fixture).get("used", [])
+    return [json.loads(line) for line in fixture.run("cat", "/run/usage").out.splitlines()]
 
 
-def _report(scene: Scene) -> dict:
-    said = scene.run("firstlight", "status", "--format", "json")
+def _report(fixture: Fixture) -> dict:
+    said = fixture.run("firstlight", "status", "--format", "json")
     return json.loads(said.out)["report"]
 
 
-def _ready(scene: Scene, start: int) -> Figures:
+def _ready(fixture: Fixture, start: int) -> Figures:
     """From the later of firstlight's start and the first route to READY."""
-    begun = _property(scene, "InactiveExitTimestampMonotonic", "firstlight.service")
-    ready = _property(scene, "ActiveEnterTimestampMonotonic", "firstlight.service")
-    lease = scene.run("journalctl", "--boot", "--unit=systemd-networkd", "--grep=DHCPv4 address", "--output=json")
+    begun = _property(fixture, "InactiveExitTimestampMonotonic", "firstlight.service")
+    ready = _property(fixture, "ActiveEnterTimestampMonotonic", "firstlight.service")
+    lease = fixture.run("journalctl", "--boot", "--unit=systemd-networkd", "--grep=DHCPv4 address", "--output=json")
     # networkd tells of the lease just before it sets the route.
     route = min((int(json.loads(line)["__MONOTONIC_TIMESTAMP"]) for line in lease.out.splitlines()), default=0)
-    stages = {stage["stage"]: stage for stage in _report(scene)["stages"]}
+    stages = {stage["stage"]: stage for stage in _report(fixture)["stages"]}
     return {
         "begun_ms": (begun - start) / 1000,
         "route_ms": (route - start) / 1000,
@@ -121,8 +121,8 @@ def _ready(scene: Scene, start: int) -> Figures:
     }
 
 
-def _property(scene: Scene, name: str, *unit: str) -> int:
-    text = scene.run("systemctl", "show", f"--property={name}", "--value", *unit).out.strip()
+def _property(fixture: Fixture, name: str, *unit: str) -> int:
+    text = fixture.run("systemctl", "show", f"--property={name}", "--value", *unit).out.strip()
     return int(text) if text.isdigit() and int(text) < 1 << 63 else 0
 
 

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 
-from ..scene import Case
+from ..fixture import Case
 
 
 def every() -> Iterator[Case]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..checks import CLEAN_SHUTDOWN, GATE, GROWN, HEALTHY, NEW_HOST_KEY, NOTE, SAME_HOST_KEY, host_name, logs_in, ran
 from ..image import IN_SEED, Image
 from ..lab import Launch
-from ..scene import Boot, Case, Rule
+from ..fixture import Boot, Case, Rule
 
 USER_DATA = f"""\
 Content-Type: multipart/mixed; boundary="part"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..checks import LOGIN_PROMPT, NO_CYCLE, console_tells, file, host_name, logs_in, ran, status, status_tells
 from ..image import Image, write
 from ..lab import Launch
-from ..scene import Boot, Case, Rule, Scene
+from ..fixture import Boot, Case, Rule, Fixture
 from .userdata import CLOUD_CONFIG, SCRIPT
 
 Finish = Callable[[pathlib.Path], None]
@@ -53,15 +53,15 @@ def with_program(text: str) -> Finish:
     return finish
 
 
-def ruin_state(scene: Scene) -> None:
+def ruin_state(fixture: Fixture) -> None:
     """Every file of the instance's state becomes noise."""
-    for path in (scene.root / "var/lib/firstlight").rglob("*"):
+    for path in (fixture.root / "var/lib/firstlight").rglob("*"):
         if path.is_file() and not path.is_symlink():
             path.write_bytes(b"\x00\xff{]\n" * 50)
 
 
-def has_prompt(scene: Scene) -> bool:
-    return "login:" in scene.machine.console()
+def has_prompt(fixture: Fixture) -> bool:
+    return "login:" in fixture.machine.console()
 
 
 def case(name: str, says: str, image: Image, *holds: Rule, user_data: str = SCRIPT) -> Case:

@@ -6,21 +6,21 @@ from ..checks import GATE, HEALTHY, LOGIN_PROMPT, NO_CYCLE, NO_FAILED_UNITS, hos
 from ..host import Failure
 from ..image import IN_EC2, Image
 from ..lab import Launch
-from ..scene import Boot, Case, Rule, Scene
+from ..fixture import Boot, Case, Rule, Fixture
 from .userdata import SCRIPT
 
 # Twelve seconds in place of the default of four minutes: what ends the wait is the same.
 IMPATIENT = IN_EC2.replace("strict_id: false", "strict_id: false, max_wait: 12, timeout: 2")
 
 
-def _address6(scene: Scene) -> str:
+def _address6(fixture: Fixture) -> str:
     # The interface's own address, as it makes it from its number (RFC 4291, appendix A).
-    return f"fd00:77:{scene.machine.subnet.number}::ff:fe00:77{scene.machine.subnet.number:02x}"
+    return f"fd00:77:{fixture.machine.subnet.number}::ff:fe00:77{fixture.machine.subnet.number:02x}"
 
 
-def _asked_little(scene: Scene) -> None:
-    asked = len(scene.services.requests())
-    scene.figures.append(f"requests to the metadata service {asked}")
+def _asked_little(fixture: Fixture) -> None:
+    asked = len(fixture.services.requests())
+    fixture.figures.append(f"requests to the metadata service {asked}")
     if asked > 20:
         raise Failure(f"{asked} requests")
 

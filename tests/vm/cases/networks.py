@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..checks import CLEAN_SHUTDOWN, GATE, HEALTHY, host_name, logs_in, ran
 from ..image import Image
 from ..lab import Launch
-from ..scene import Boot, Case
+from ..fixture import Boot, Case
 from .userdata import SCRIPT
 
 

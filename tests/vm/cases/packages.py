@@ -20,31 +20,31 @@ from ..checks import (
 from ..host import Failure, do
 from ..image import IN_EC2, Image, install, package
 from ..lab import Launch
-from ..scene import Boot, Case, Rule, Scene
+from ..fixture import Boot, Case, Rule, Fixture
 from .userdata import SCRIPT
 
 COMPAT = ("firstlight", "firstlight-cloud-init-compat")
 UNITS = ("firstlight.service", "firstlight-final.service")
 
 
-def _starts(scene: Scene) -> str:
+def _starts(fixture: Fixture) -> str:
     """What changes when one of our units starts anew."""
     properties = "--property=InvocationID,ActiveEnterTimestampMonotonic,InactiveExitTimestampMonotonic"
-    return scene.out("systemctl", "show", properties, *UNITS)
+    return fixture.out("systemctl", "show", properties, *UNITS)
 
 
-def _upgrade(scene: Scene) -> None:
+def _upgrade(fixture: Fixture) -> None:
     """Installs a newer version, as apt would on a running machine."""
-    scene.out("firstlight", "status", "--wait")
-    scene.memory["starts"] = _starts(scene)
+    fixture.out("firstlight", "status", "--wait")
+    fixture.memory["starts"] = _starts(fixture)
     deb = package("firstlight", "0.2.0")
-    do("cp", deb, scene.root / "root/newer.deb")
-    scene.out("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--install", "/root/newer.deb")
+    do("cp", deb, fixture.root / "root/newer.deb")
+    fixture.out("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--install", "/root/newer.deb")
 
 
-def _started_nothing(scene: Scene) -> None:
-    if (found := _starts(scene)) != scene.memory["starts"]:
-        raise Failure(f"{scene.memory['starts']}\nbecame\n{found}")
+def _started_nothing(fixture: Fixture) -> None:
+    if (found := _starts(fixture)) != fixture.memory["starts"]:
+        raise Failure(f"{fixture.memory['starts']}\nbecame\n{found}")
 
 
 STARTED_NOTHING = Rule("none of our units was started by the upgrade", _started_nothing)
@@ -63,13 +63,13 @@ WantedBy=cloud-init.target
 """
 
 
-def _keep_host_key(scene: Scene) -> None:
-    scene.memory["host key"] = host_key(scene)
+def _keep_host_key(fixture: Fixture) -> None:
+    fixture.memory["host key"] = host_key(fixture)
 
 
-def _take_over(scene: Scene) -> None:
+def _take_over(fixture: Fixture) -> None:
     """Exchanges cloud-init for our packages on a disk that is switched off."""
-    install(scene.root, *(package(name) for name in COMPAT))
+    install(fixture.root, *(package(name) for name in COMPAT))
 
 
 FIRST = Launch(SCRIPT)
@@ -98,7 +98,7 @@ CASES = (
                     file("/var/lib/seen", "root\nfinished\n"),
                     equal(
                         "cloud-init status --wait says done",
-                        lambda scene: scene.run("cloud-init", "status", "--wait").text.split("\n")[-1],
+                        lambda fixture: fixture.run("cloud-init", "status", "--wait").text.split("\n")[-1],
                         "status: done",
                     ),
                     file("/var/lib/cloud/data/instance-id", FIRST.instance_id),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..checks import HEALTHY, file, logs_in, says
 from ..lab import Launch
-from ..scene import Boot, Case
+from ..fixture import Boot, Case
 
 # Each line fails where a directive of our units were felt.
 FREE = """\

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ..checks import LOGIN_PROMPT, NO_CYCLE, NO_FAILED_UNITS, logs_in, no_file, nothing, ran, status
 from ..image import Image
 from ..lab import Launch
-from ..scene import Boot, Case, Rule
+from ..fixture import Boot, Case, Rule
 from .userdata import SCRIPT
 
-ASKED_NOTHING = nothing("nobody asked the metadata service", lambda scene: scene.services.requests())
+ASKED_NOTHING = nothing("nobody asked the metadata service", lambda fixture: fixture.services.requests())
 OFF: tuple[Rule, ...] = (
     LOGIN_PROMPT,
     logs_in("root"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..checks import GATE, HEALTHY, LOGIN_PROMPT, NOTE, file, host_name, logs_in, no_file, nothing, ran, says
 from ..image import Image
 from ..lab import Launch
-from ..scene import Boot, Case, Rule, Scene
+from ..fixture import Boot, Case, Rule, Fixture
 
 SCRIPT = f"""\
 #!/bin/sh
@@ -81,12 +81,12 @@ ROLE_UNITS = {
 def roles_are_right() -> Rule:
     """The first of a launch leads, the others follow."""
 
-    def wanted(scene: Scene) -> str | None:
-        index = scene.launch.index
+    def wanted(fixture: Fixture) -> str | None:
+        index = fixture.launch.index
         role, unit, other = ("leader", "primary", "replica") if index == 0 else ("follower", "replica", "primary")
-        found = scene.run("cat", "/var/lib/role").text
-        leads = scene.run("test", "-e", "/var/lib/ran-leader").code == 0
-        active = [name for name in (unit, other) if scene.run("systemctl", "is-active", name).text == "active"]
+        found = fixture.run("cat", "/var/lib/role").text
+        leads = fixture.run("test", "-e", "/var/lib/ran-leader").code == 0
+        active = [name for name in (unit, other) if fixture.run("systemctl", "is-active", name).text == "active"]
         right = found == f"{role} {index}" and active == [unit] and leads == (index == 0)
         return None if right else f"instance {index}: role {found!r}, units {active}, leader's command ran: {leads}"
 

@@ -1,4 +1,4 @@
-"""Plays cases: sets the scene, boots, asks whether the rules hold, and cleans up."""
+"""Runs cases: makes the fixtures, boots, asks whether the rules hold, and cleans up."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .image import builders
 from .lab import Launch, Services, Store, make_key
 from .machine import Virtual
 from .network import Cloud, Subnet
-from .scene import Boot, Case, Machine, Rule, Scene, set_launch
+from .fixture import Boot, Case, Fixture, Machine, Rule, set_launch
 
 
-class Theatre:
+class Runner:
     """What all cases of a run share: the cloud, its store, a launch key, a folder."""
 
     def __init__(self, floor: str) -> None:
@@ -43,7 +43,7 @@ class Theatre:
             self._store = self._store or Store(self.cloud)
             return self._store
 
-    def scene(self, case: Case, index: int = 0) -> Scene:
+    def fixture(self, case: Case, index: int = 0) -> Fixture:
         """A machine, off, with the case's image on its disk."""
         with self._lock:
             number = next(self._numbers)
@@ -66,14 +66,14 @@ class Theatre:
             services.end()
             subnet.remove()
             raise
-        return Scene(machine, services, self.key, Launch())
+        return Fixture(machine, services, self.key, Launch())
 
-    def strike(self, scene: Scene) -> None:
-        """Ends a scene, in whatever state it is."""
-        scene.services.end()
-        scene.machine.remove()
-        scene.machine.subnet.remove()
-        shutil.rmtree(scene.services.folder, ignore_errors=True)
+    def remove(self, fixture: Fixture) -> None:
+        """Ends a fixture, in whatever state it is."""
+        fixture.services.end()
+        fixture.machine.remove()
+        fixture.machine.subnet.remove()
+        shutil.rmtree(fixture.services.folder, ignore_errors=True)
 
     def fill_store(self, case: Case) -> None:
         for name, text in case.objects.items():
@@ -105,63 +105,63 @@ class Report:
         self.say(f"FAILED: {rule}")
         self.lines += [f"    {line}" for line in str(found).splitlines()]
 
-    def check(self, rule: Rule, scene: Scene) -> None:
-        if scene.machine.floor not in rule.floors:
+    def check(self, rule: Rule, fixture: Fixture) -> None:
+        if fixture.machine.floor not in rule.floors:
             return
         try:
-            rule.holds(scene)
+            rule.holds(fixture)
         except Failure as failure:
             self.failed(rule.text, failure)
         else:
             self.say(f"ok: {rule.text}")
-        for figure in scene.figures:
-            self.say(f"figure: {scene.machine.floor}: {figure}")
-        scene.figures.clear()
+        for figure in fixture.figures:
+            self.say(f"figure: {fixture.machine.floor}: {figure}")
+        fixture.figures.clear()
 
     def text(self) -> str:
         return "\n".join([*self.lines, f"  {time.monotonic() - self._begin:.0f} s"])
 
 
-def play(theatre: Theatre, case: Case) -> Report:
-    """Plays one case from its beginning to its end."""
+def run_case(runner: Runner, case: Case) -> Report:
+    """Runs one case from its beginning to its end."""
     report = Report(case)
-    scenes: list[Scene] = []
+    fixtures: list[Fixture] = []
     try:
         if ended.is_set():
             raise Failure("the run was ended")
-        theatre.fill_store(case)
+        runner.fill_store(case)
         for index in range(case.instances):
-            scenes.append(theatre.scene(case, index))
+            fixtures.append(runner.fixture(case, index))
         for number, boot in enumerate(case.boots, 1):
             report.say(f"boot {number}: {boot.launch.name}")
-            _boot(theatre, case, boot, scenes, report)
+            _boot(runner, case, boot, fixtures, report)
     except Failure as failure:
-        report.failed("the case could be played to its end", failure)
+        report.failed("the case could be run to its end", failure)
     finally:
-        for scene in scenes:
+        for fixture in fixtures:
             if report.failures:
-                keep_evidence(scene, case)
-            theatre.strike(scene)
+                keep_evidence(fixture, case)
+            runner.remove(fixture)
     return report
 
 
-def _boot(theatre: Theatre, case: Case, boot: Boot, scenes: Sequence[Scene], report: Report) -> None:
-    for index, scene in enumerate(scenes):
-        scene.launch = boot.launch if case.instances == 1 else _member(boot, index)
+def _boot(runner: Runner, case: Case, boot: Boot, fixtures: Sequence[Fixture], report: Report) -> None:
+    for index, fixture in enumerate(fixtures):
+        fixture.launch = boot.launch if case.instances == 1 else _member(boot, index)
         if boot.before:
-            boot.before(scene)
-        set_launch(scene, case.image, theatre.store() if scene.launch.role else None)
-        scene.machine.start(scene.launch.instance_id, boot.kernel_words, boot.clock)
-    for scene in scenes:
-        scene.machine.wait_booted(boot.limit, boot.until and functools.partial(boot.until, scene))
+            boot.before(fixture)
+        set_launch(fixture, case.image, runner.store() if fixture.launch.role else None)
+        fixture.machine.start(fixture.launch.instance_id, boot.kernel_words, boot.clock)
+    for fixture in fixtures:
+        fixture.machine.wait_booted(boot.limit, boot.until and functools.partial(boot.until, fixture))
         if boot.then:
-            boot.then(scene)
+            boot.then(fixture)
         for rule in boot.holds:
-            report.check(rule, scene)
-    for scene in scenes:
-        scene.machine.power_off()
+            report.check(rule, fixture)
+    for fixture in fixtures:
+        fixture.machine.power_off()
         for rule in boot.after:
-            report.check(rule, scene)
+            report.check(rule, fixture)
 
 
 def _member(boot: Boot, index: int) -> Launch:
@@ -170,25 +170,25 @@ def _member(boot: Boot, index: int) -> Launch:
     return boot.launch.but(index=index, instance_id=identifier, name=f"{boot.launch.name}{index}")
 
 
-def keep_evidence(scene: Scene, case: Case) -> None:
+def keep_evidence(fixture: Fixture, case: Case) -> None:
     """Copies what tells why a case failed to where the logs of the tests are."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    name = f"vm-{case.name}-{scene.machine.subnet.number}"
-    for log in scene.services.folder.glob("*.log"):
+    name = f"vm-{case.name}-{fixture.machine.subnet.number}"
+    for log in fixture.services.folder.glob("*.log"):
         shutil.copy(log, LOGS / f"{name}-{log.name}")
-    (LOGS / f"{name}-journal.log").write_text(scene.machine.last_journal("-o", "short-monotonic"))
+    (LOGS / f"{name}-journal.log").write_text(fixture.machine.last_journal("-o", "short-monotonic"))
 
 
-def play_all(cases: Sequence[Case], floor: str, at_once: int, tell: Callable[[str], None]) -> int:
-    """Plays them, so many at once; how many failed."""
-    theatre = Theatre(floor)
+def run_all(cases: Sequence[Case], floor: str, at_once: int, tell: Callable[[str], None]) -> int:
+    """Runs them, so many at once; how many failed."""
+    runner = Runner(floor)
     failed = 0
     try:
         with ThreadPoolExecutor(at_once) as pool:
-            for report in pool.map(lambda case: play(theatre, case), cases):
+            for report in pool.map(lambda case: run_case(runner, case), cases):
                 tell(report.text())
                 failed += report.failures > 0
     finally:
-        theatre.end()
+        runner.end()
     tell(f"{len(cases) - failed} passed, {failed} failed")
     return failed

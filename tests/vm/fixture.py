@@ -1,4 +1,4 @@
-"""What a case is, and the scene in which it is played: a machine, and the services around it."""
+"""What a case is, and the fixture that it runs in: a machine, and the services around it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Machine(Protocol):
 
 
 @dataclass
-class Scene:
+class Fixture:
     """One machine of a case, as its rules see it."""
 
     machine: Machine
@@ -92,7 +92,7 @@ class Rule:
     """What must hold. `holds` raises Failure with what it found instead."""
 
     text: str
-    holds: Callable[[Scene], None]
+    holds: Callable[[Fixture], None]
     # Where it can hold.
     floors: Sequence[str] = FLOORS
 
@@ -104,11 +104,11 @@ class Boot:
     launch: Launch
     holds: Sequence[Rule]
     # What happens to its disk before it is switched on; in a container alone.
-    before: Callable[[Scene], None] | None = None
+    before: Callable[[Fixture], None] | None = None
     # What ends the wait for the boot; else that systemd has no job left.
-    until: Callable[[Scene], bool] | None = None
+    until: Callable[[Fixture], bool] | None = None
     # What happens to the machine while it is up and before anything is looked at.
-    then: Callable[[Scene], None] | None = None
+    then: Callable[[Fixture], None] | None = None
     # How it has to be when it is off again.
     after: Sequence[Rule] = ()
     # Words on the kernel's command line, and what the clock says then (`-rtc base=` of qemu); both in
@@ -136,9 +136,9 @@ class Case:
     ipv4: bool = True
 
 
-def set_launch(scene: Scene, image: Image, store: Store | None) -> None:
-    """Makes the cloud, or the seed in the image, speak of the scene's launch."""
+def set_launch(fixture: Fixture, image: Image, store: Store | None) -> None:
+    """Makes the cloud, or the seed in the image, speak of the fixture's launch."""
     if image.source == IN_SEED:
-        write_seed(scene.root, scene.launch, scene.key)
+        write_seed(fixture.root, fixture.launch, fixture.key)
     else:
-        scene.services.become(scene.launch, store)
+        fixture.services.become(fixture.launch, store)
