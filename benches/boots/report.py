@@ -27,8 +27,9 @@ The same Debian 13 image bare (with the accounts in it, and a unit that makes ho
 cloud-init 25.1.4 and with firstlight, booted in turn in a container with its own systemd, network,
 DHCP and metadata service ([tests/vm](../tests/vm)). The user data is a usual document
 ([benches/document](../benches/document)): a host name, two users with keys, ten files, runcmd.
-Figures are medians of {rounds} rounds, times are from the start of systemd, on {machine}. The bare image
-makes an RSA host key before sshd starts, as cloud-init does; firstlight makes it when logins are open.
+Figures are medians of {rounds} rounds, times are from the start of systemd, on {machine}.
+The bare image makes an RSA host key before sshd starts, as cloud-init does; firstlight makes it when logins
+are open.
 `benches/boot` makes this page anew.
 
 ![Time to sshd and until all is done](boot.svg)
