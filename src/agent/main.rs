@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use cloud_init_cli::Tool;
 
 fn main() -> ExitCode {
+    system::count_usage();
     #[cfg(feature = "documents")]
     if let Some(code) = documents::main() {
         return code;

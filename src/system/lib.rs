@@ -59,4 +59,4 @@ pub use host::Host;
 pub use lock::{RunLock, boot_id, is_public, random32, remove, remove_state, state};
 pub use power::Ending;
 pub use running::any_failed;
-pub use usage::usage;
+pub use usage::{count_usage, usage};

@@ -1,21 +1,35 @@
 //! What this process has used of the machine.
 
 use std::fs;
+use std::sync::OnceLock;
 
 use contract::report::Usage;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
+/// Processor time, in microseconds, that this process had used before it was this program.
+static BEFORE: OnceLock<u64> = OnceLock::new();
+
+/// Counts processor time from here on: a process is older than the program in it (execve(2)), and
+/// what systemd-executor(8) does before it starts a unit's program is not that program's.
+pub fn count_usage() {
+    BEFORE.get_or_init(|| own_cpu_us().unwrap_or(0));
+}
+
+fn own_cpu_us() -> Option<u64> {
+    let own = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+    Some(micros(own.user_time()) + micros(own.system_time()))
+}
+
 /// What this process has used so far, and the children that it has waited for. Source:
 /// getrusage(2); proc_pid_status(5) for the memory, as what getrusage tells of it counts from
 /// before the program was started.
 pub fn usage() -> Option<Usage> {
-    let own = getrusage(UsageWho::RUSAGE_SELF).ok()?;
     let children = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
     // This process is the host's, whatever root it works below.
     let status = fs::read_to_string("/proc/self/status").ok()?;
     Some(Usage {
-        cpu_us: micros(own.user_time()) + micros(own.system_time()),
+        cpu_us: own_cpu_us()?.saturating_sub(BEFORE.get().copied().unwrap_or(0)),
         children_cpu_us: micros(children.user_time()) + micros(children.system_time()),
         peak_memory_kib: peak_memory(&status)?,
     })
