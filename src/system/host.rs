@@ -154,7 +154,8 @@ impl Host {
         let fd = self
             .root
             .open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK, 0)?;
-        let mut bytes = Vec::new();
+        // Most files that are read at a boot fit, and so need no more than two reads.
+        let mut bytes = Vec::with_capacity(4096);
         File::from(fd).take(limit + 1).read_to_end(&mut bytes)?;
         if u64::try_from(bytes.len()).is_ok_and(|n| n <= limit) {
             Ok(bytes)
