@@ -10,11 +10,11 @@ use contract::error::EffectError;
 use contract::machine::{Account, Change, FileKind, Machine, NotDone, Probe};
 use contract::secret::REDACTED;
 use contract::sshd;
-use similar::TextDiff;
 
 use crate::authorized_keys::{self, Held};
 use crate::commands;
 use crate::console;
+use crate::diff::diff;
 use crate::host::Host;
 use crate::mirror;
 use crate::packages;
@@ -24,9 +24,6 @@ use crate::tools;
 use crate::written;
 
 mod accounts;
-
-/// Larger content is told by its size alone.
-const DIFF_LIMIT: usize = 64 * 1024;
 
 /// What a path would be.
 #[derive(Debug, Clone)]
@@ -370,23 +367,4 @@ fn unreadable(error: io::Error) -> io::Result<Option<Vec<u8>>> {
         io::ErrorKind::PermissionDenied | io::ErrorKind::FileTooLarge => Ok(None),
         _ => Err(error),
     }
-}
-
-fn diff(path: &Path, old: Option<&[u8]>, new: &[u8]) -> Vec<String> {
-    let before = old.unwrap_or_default();
-    let (Ok(a), Ok(b)) = (std::str::from_utf8(before), std::str::from_utf8(new)) else {
-        return vec![format!("binary, {} bytes", new.len())];
-    };
-    if a.len().max(b.len()) > DIFF_LIMIT {
-        return vec![format!("{} bytes -> {} bytes", a.len(), b.len())];
-    }
-    let shown = path.display().to_string();
-    let from = if old.is_some() {
-        shown.as_str()
-    } else {
-        "/dev/null"
-    };
-    let diff = TextDiff::from_lines(a, b);
-    let text = diff.unified_diff().header(from, &shown).to_string();
-    text.lines().map(ToOwned::to_owned).collect()
 }

@@ -9,6 +9,7 @@ mod block;
 mod clock;
 mod commands;
 mod console;
+mod diff;
 mod dry_run;
 mod files;
 mod host;
