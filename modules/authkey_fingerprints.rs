@@ -84,6 +84,7 @@ impl Module for AuthkeyFingerprints {
         wake: Wake::Always,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/authkey_fingerprints.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

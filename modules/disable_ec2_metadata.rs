@@ -47,6 +47,7 @@ impl Module for DisableEc2Metadata {
         )
         .or("false")],
     };
+    const NOTES: &'static str = include_str!("notes/disable_ec2_metadata.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -36,6 +36,7 @@ impl Module for FinalMessage {
             "what the console says in the end, with $UPTIME, $TIMESTAMP, $VERSION and $DATASOURCE",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/final_message.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

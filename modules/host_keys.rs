@@ -100,6 +100,7 @@ impl Module for SshRsa {
         wake: Wake::Always,
         keys: &[GENKEYTYPES, GIVEN, QUIET],
     };
+    const NOTES: &'static str = include_str!("notes/ssh_rsa.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -279,6 +279,7 @@ impl Module for SetHostname {
         wake: Wake::Always,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/hostname.md");
     type Section = Wanted;
 
     fn plan(want: Wanted, ctx: &Context<'_>) -> Plan {
@@ -313,6 +314,7 @@ impl Module for UpdateHostname {
         wake: Wake::Always,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/hostname.md");
     type Section = Wanted;
 
     fn plan(want: Wanted, ctx: &Context<'_>) -> Plan {

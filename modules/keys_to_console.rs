@@ -60,6 +60,7 @@ impl Module for KeysToConsole {
         wake: Wake::Always,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/keys_to_console.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

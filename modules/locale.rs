@@ -64,6 +64,7 @@ impl Module for Locale {
         wake: Wake::Always,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/locale.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

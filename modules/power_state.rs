@@ -72,6 +72,7 @@ impl Module for PowerState {
             "what becomes of the machine when everything is done, once for an instance",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/power_state.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

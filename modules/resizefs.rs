@@ -47,6 +47,7 @@ impl Module for ResizeFs {
         wake: Wake::Always,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/resizefs.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -48,6 +48,7 @@ impl Module for Runcmd {
         wake: Wake::OnKeys,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/runcmd.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
@@ -75,6 +76,7 @@ impl Module for ScriptsUser {
         wake: Wake::Always,
         keys: &[],
     };
+    const NOTES: &'static str = include_str!("notes/scripts_user.md");
     type Section = NoKeys;
 
     fn plan(_: NoKeys, ctx: &Context<'_>) -> Plan {

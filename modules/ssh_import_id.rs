@@ -45,6 +45,7 @@ impl Module for SshImportId {
         wake: Wake::OnKeys,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/ssh_import_id.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

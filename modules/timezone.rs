@@ -44,6 +44,7 @@ impl Module for Timezone {
             "a name below /usr/share/zoneinfo, such as Europe/Paris",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/timezone.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -37,6 +37,7 @@ impl Module for UsersGroups {
         wake: Wake::Always,
         keys: &[keys::USERS, keys::OLD_USER, keys::GROUPS, keys::SYSTEM_INFO],
     };
+    const NOTES: &'static str = include_str!("notes/users.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

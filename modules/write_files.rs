@@ -54,6 +54,7 @@ impl Module for WriteFiles {
         wake: Wake::OnKeys,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/write_files.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
@@ -70,6 +71,7 @@ impl Module for WriteFilesDeferred {
         wake: Wake::OnKeys,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/write_files.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -5,7 +5,7 @@ mod checks;
 mod cli;
 mod cloud_init;
 mod cloud_init_cli;
-#[cfg(feature = "documents")]
+#[cfg(any(test, feature = "documents"))]
 mod documents;
 mod environment;
 mod fetch;

@@ -132,6 +132,10 @@ pub trait Module: 'static {
     /// What is known of it without running it.
     const FACTS: Facts;
 
+    /// For whoever uses it, in Markdown: an example under `## Example`, and where cloud-init's does
+    /// otherwise under `## Differences from cloud-init`. `modules NAME` and docs/modules show it.
+    const NOTES: &'static str = "";
+
     /// The typed view of `FACTS.keys`.
     type Section: DeserializeOwned;
 
@@ -148,6 +152,8 @@ pub struct NoKeys {}
 pub struct Entry {
     /// What is known of it without running it.
     pub facts: &'static Facts,
+    /// See [`Module::NOTES`].
+    pub notes: &'static str,
     /// When: `facts.stage`, unless the configuration's module lists say otherwise.
     pub stage: Stage,
     /// How often: `facts.frequency`, unless the configuration's module lists say otherwise.
@@ -164,6 +170,7 @@ impl Entry {
     pub const fn of<M: Module>() -> Self {
         Self {
             facts: &M::FACTS,
+            notes: M::NOTES,
             stage: M::FACTS.stage,
             frequency: M::FACTS.frequency,
             plan: plan::<M>,

@@ -17,7 +17,8 @@ use crate::session::{self, Target};
 /// it leaves out has the frequency `never`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Modules {
-    /// Describe this module: its keys, what they may hold, and what holds without them.
+    /// Describe this module: its keys, what they may hold, and what holds without them, an example, and
+    /// what differs from cloud-init.
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// How to print the list.
@@ -71,6 +72,7 @@ fn describe(entry: &Entry, format: Format) -> anyhow::Result<ExitCode> {
             "stage": facts.stage,
             "frequency": facts.frequency,
             "keys": properties(facts.keys),
+            "notes": entry.notes,
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -87,7 +89,17 @@ fn describe(entry: &Entry, format: Format) -> anyhow::Result<ExitCode> {
         table::line("");
         table::print(&rows);
     }
+    if !entry.notes.is_empty() {
+        table::line("");
+        entry.notes.lines().filter_map(plain).for_each(table::line);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line of Markdown without its marks; `None` if it was a mark.
+fn plain(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("## ").unwrap_or(line);
+    (!line.starts_with("```")).then_some(line)
 }
 
 /// How often a module runs and when, in words.
