@@ -59,22 +59,50 @@ const FAMILIES: &[(Family, &[&str])] = &[
     (Family::Arch, &["arch"]),
 ];
 
+/// What /etc/os-release says.
+pub(crate) struct Release {
+    id: String,
+    like: String,
+}
+
+impl Release {
+    pub(crate) fn of(probe: &dyn Probe) -> Self {
+        let text = probe.read(Path::new("/etc/os-release")).ok().flatten();
+        let text = String::from_utf8_lossy(text.as_deref().unwrap_or_default());
+        Self {
+            id: field(&text, "ID="),
+            like: field(&text, "ID_LIKE="),
+        }
+    }
+
+    /// Whether it is one of the distributions with these ids in lower case; of one that is not
+    /// known here, whether it says that it is like one of them.
+    pub(crate) fn is_one_of(&self, ids: &[&str]) -> bool {
+        let is_listed = |id: &str| ids.iter().any(|own| own.eq_ignore_ascii_case(id));
+        let is_like = || self.like.split_whitespace().any(is_listed);
+        is_listed(&self.id) || family_of(&self.id).is_none() && is_like()
+    }
+
+    fn family(&self) -> Family {
+        let like = || self.like.split_whitespace().find_map(family_of);
+        family_of(&self.id).or_else(like).unwrap_or(Family::Other)
+    }
+}
+
 /// `ID` of /etc/os-release: `debian`, `amzn`; empty if it does not say.
 pub(crate) fn id(probe: &dyn Probe) -> String {
-    field(&release(probe), "ID=")
+    Release::of(probe).id
 }
 
 /// The family, by the id or else by what the distribution says that it is like.
 pub(crate) fn family(probe: &dyn Probe) -> Family {
-    let release = release(probe);
-    let of = |id: &str| {
-        let mut all = FAMILIES.iter();
-        let family = all.find(|(_, ids)| ids.contains(&id));
-        family.map(|(family, _)| *family)
-    };
-    let like = field(&release, "ID_LIKE=");
-    let family = of(&field(&release, "ID=")).or_else(|| like.split_whitespace().find_map(of));
-    family.unwrap_or(Family::Other)
+    Release::of(probe).family()
+}
+
+fn family_of(id: &str) -> Option<Family> {
+    let mut all = FAMILIES.iter();
+    let family = all.find(|(_, ids)| ids.contains(&id));
+    family.map(|(family, _)| *family)
 }
 
 /// Red Hat's family. Source: cloud-init, the distributions of `cloudinit/distros/` that inherit
@@ -95,11 +123,6 @@ pub(crate) fn has_program(probe: &dyn Probe, name: &str) -> bool {
     ];
     let is_there = |dir: &&str| probe.is_executable(&Path::new(dir).join(name));
     dirs.iter().any(|dir| is_there(dir).unwrap_or(false))
-}
-
-fn release(probe: &dyn Probe) -> String {
-    let text = probe.read(Path::new("/etc/os-release")).ok().flatten();
-    String::from_utf8_lossy(&text.unwrap_or_default()).into_owned()
 }
 
 fn field(release: &str, name: &str) -> String {

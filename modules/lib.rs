@@ -43,10 +43,12 @@ mod sshd_config;
 mod switch;
 mod timezone;
 mod users;
+mod verified;
 mod write_files;
 
 pub use accounts::accounts_of;
 pub use cloud_init::{CLOUD_INIT, CLOUD_INIT_KEYS, semaphore};
+pub use verified::keep_verified;
 
 /// Every module, in the order in which the boot runs them.
 ///

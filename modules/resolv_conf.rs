@@ -12,7 +12,7 @@ use contract::template::Variables;
 use contract::yaml::{Kind, Mapping, Placed, Switch, Value};
 use serde::Deserialize;
 
-use crate::distribution;
+use crate::distribution::Release;
 
 const NAME: &str = "resolv_conf";
 
@@ -46,29 +46,8 @@ const KEYS: &[Key] = &[
     ),
 ];
 
-/// Where cloud-init writes it, by the distributions' ids in os-release(5).
-const FILES: &[(&str, &[&str])] = &[
-    (
-        "/etc/resolv.conf",
-        &[
-            "alpine",
-            "fedora",
-            "rhel",
-            "openEuler",
-            "opensuse",
-            "opensuse-leap",
-            "opensuse-microos",
-            "opensuse-tumbleweed",
-            "sles",
-            "sle_hpc",
-            "sle-micro",
-        ],
-    ),
-    (
-        "/etc/systemd/resolved.conf",
-        &["azurelinux", "mariner", "photon"],
-    ),
-];
+/// Those whose systemd-resolved is told instead.
+const RESOLVED: &[&str] = &["azurelinux", "mariner", "photon"];
 
 /// Writes name servers.
 pub(crate) struct ResolvConf;
@@ -96,15 +75,14 @@ impl Module for ResolvConf {
         let Some(manage) = want.manage_resolv_conf.filter(|manage| manage.value.0) else {
             return Plan::nothing();
         };
-        let Some(file) = file(ctx) else {
-            let message = "resolv_conf: it is not written on this distribution, as with cloud-init";
-            let hint = "`unverified_modules: [resolv_conf]` writes it nevertheless";
-            let problem = Problem::notice(Some(manage.place), message);
-            return Plan::problem(problem.hint(hint));
-        };
         let Some(section) = want.resolv_conf else {
             let message = "manage_resolv_conf: there is no `resolv_conf` to write";
             return Plan::problem(Problem::warning(Some(manage.place), message));
+        };
+        let file = if Release::of(ctx.probe).is_one_of(RESOLVED) {
+            "/etc/systemd/resolved.conf"
+        } else {
+            "/etc/resolv.conf"
         };
         let mut problems = Vec::new();
         let wanted = Wanted::of(&section, &mut problems);
@@ -123,22 +101,6 @@ impl Module for ResolvConf {
             problems,
         }
     }
-}
-
-/// The file that holds name servers here; `None` where cloud-init leaves them alone.
-fn file(ctx: &Context<'_>) -> Option<&'static str> {
-    let id = distribution::id(ctx.probe);
-    let known = FILES.iter().find(|(_, ids)| ids.contains(&id.as_str()));
-    let list = ctx
-        .config
-        .get("unverified_modules")
-        .and_then(Value::as_list);
-    let is_asked_for = list.unwrap_or_default().iter().any(|name| {
-        name.as_str()
-            .is_some_and(|name| name.replace('-', "_") == NAME)
-    });
-    let default = is_asked_for.then_some("/etc/resolv.conf");
-    known.map(|(file, _)| *file).or(default)
 }
 
 #[derive(Default)]
@@ -316,19 +278,6 @@ resolv_conf:
             text.ends_with("DNS=10.0.0.2 10.0.0.3\nDomains=a.example b.example\n"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn elsewhere_it_is_told_that_nothing_is_written_unless_the_image_insists() {
-        for id in ["debian", "ubuntu", "amzn"] {
-            let plan = on(id).plan::<ResolvConf>(CONFIG);
-            assert!(plan.steps.is_empty(), "{id}");
-            let said = plan.problems[0].to_string();
-            assert!(said.contains("not written on this distribution"), "{said}");
-        }
-        let config = format!("unverified_modules: [resolv-conf]{CONFIG}");
-        let plan = on("debian").plan::<ResolvConf>(&config);
-        assert_eq!(plan.lines(), ["file /etc/resolv.conf (0644)"]);
     }
 
     #[test]

@@ -213,7 +213,7 @@ impl Session {
             &found.user_data,
             &found.vendor_data,
         );
-        let (modules, odd) = module_list(&prepared.config);
+        let (modules, odd) = module_list(&self.host, &prepared.config);
         prepared.problems.extend(odd);
         let told: Vec<Problem> = self
             .problems
@@ -374,14 +374,17 @@ pub(crate) fn modules_of(target: &Target) -> anyhow::Result<(Vec<Entry>, Vec<Ent
     let stored = session.recall().ok().flatten();
     let wanted = match stored {
         Some(known) => known.modules,
-        None => module_list(&session.image.config).0,
+        None => module_list(&session.host, &session.image.config).0,
     };
     let left_out = left_out(&wanted);
     Ok((wanted, left_out))
 }
 
-fn module_list(config: &Config) -> (Vec<Entry>, Vec<Problem>) {
-    engine::module_list::wanted(modules::TABLE, modules::CLOUD_INIT, config)
+fn module_list(probe: &dyn Probe, config: &Config) -> (Vec<Entry>, Vec<Problem>) {
+    let (mut entries, mut problems) =
+        engine::module_list::wanted(modules::TABLE, modules::CLOUD_INIT, config);
+    problems.extend(modules::keep_verified(&mut entries, config, probe));
+    (entries, problems)
 }
 
 fn left_out(wanted: &[Entry]) -> Vec<Entry> {
