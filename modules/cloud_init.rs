@@ -84,6 +84,11 @@ pub const CLOUD_INIT: &[&str] = &[
     "ubuntu_init_switch",
 ];
 
+/// The names that older lists have for some of them, each with today's.
+///
+/// Source: cloud-init, `cloudinit/config/modules.py` (`RENAMED_MODULES`).
+pub const RENAMED: &[(&str, &str)] = &[("ubuntu_advantage", "ubuntu_pro")];
+
 /// The name of the file in which cloud-init notes that a module has been run. What one module of
 /// cloud-init does and several do here has one.
 ///

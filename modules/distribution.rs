@@ -1,6 +1,6 @@
 //! Which distribution the image is, by os-release(5).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use contract::machine::Probe;
 
@@ -113,6 +113,11 @@ pub(crate) fn is_red_hat_like(probe: &dyn Probe) -> bool {
 
 /// Whether a program is in one of the directories where programs are looked for.
 pub(crate) fn has_program(probe: &dyn Probe, name: &str) -> bool {
+    program(probe, name).is_some()
+}
+
+/// Where a program is, of the directories where programs are looked for.
+pub(crate) fn program(probe: &dyn Probe, name: &str) -> Option<PathBuf> {
     let dirs = [
         "/usr/local/sbin",
         "/usr/local/bin",
@@ -121,8 +126,9 @@ pub(crate) fn has_program(probe: &dyn Probe, name: &str) -> bool {
         "/sbin",
         "/bin",
     ];
-    let is_there = |dir: &&str| probe.is_executable(&Path::new(dir).join(name));
-    dirs.iter().any(|dir| is_there(dir).unwrap_or(false))
+    let paths = dirs.into_iter().map(|dir| Path::new(dir).join(name));
+    let is_there = |path: &PathBuf| probe.is_executable(path).unwrap_or(false);
+    paths.into_iter().find(is_there)
 }
 
 fn field(release: &str, name: &str) -> String {

@@ -6,6 +6,7 @@
 use contract::module::Entry;
 
 mod accounts;
+mod apk_configure;
 mod authkey_fingerprints;
 mod bootcmd;
 mod boothook;
@@ -16,38 +17,51 @@ mod disable_ec2_metadata;
 mod disk;
 mod distribution;
 mod election;
+mod fan;
 mod final_message;
 mod given_keys;
 mod growpart;
+mod hidden;
 mod host_files;
 mod host_keys;
 mod hostname;
 mod hosts;
 mod keys_to_console;
+mod landscape;
 mod locale;
+mod lxd;
 mod packages;
 mod part_handlers;
 mod power_state;
+mod repositories;
 mod resizefs;
 mod resolv_conf;
+mod rh_subscription;
 mod script;
 mod scripts;
 mod scripts_by_time;
+mod section;
 mod set_passwords;
 mod shell_items;
 mod shell_lexer;
 mod shell_script;
+mod snap;
+mod spacewalk;
 mod ssh_import_id;
 mod ssh_keys;
 mod sshd_config;
 mod switch;
 mod timezone;
+mod ubuntu_drivers;
+mod ubuntu_pro;
 mod users;
 mod verified;
 mod write_files;
+mod yum_add_repo;
+mod zypper_add_repo;
 
 pub use accounts::accounts_of;
-pub use cloud_init::{CLOUD_INIT, CLOUD_INIT_KEYS, semaphore};
+pub use cloud_init::{CLOUD_INIT, CLOUD_INIT_KEYS, RENAMED, semaphore};
 pub use verified::keep_verified;
 
 /// Every module, in the order in which the boot runs them.
@@ -71,8 +85,15 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<set_passwords::SetPasswords>(),
     Entry::of::<election::Election>(),
     // config
+    Entry::of::<snap::Snap>(),
     Entry::of::<ssh_import_id::SshImportId>(),
     Entry::of::<locale::Locale>(),
+    Entry::of::<ubuntu_pro::UbuntuPro>(),
+    Entry::of::<rh_subscription::RhSubscription>(),
+    Entry::of::<spacewalk::Spacewalk>(),
+    Entry::of::<yum_add_repo::YumAddRepo>(),
+    Entry::of::<zypper_add_repo::ZypperAddRepo>(),
+    Entry::of::<apk_configure::ApkConfigure>(),
     Entry::of::<timezone::Timezone>(),
     Entry::of::<disable_ec2_metadata::DisableEc2Metadata>(),
     Entry::of::<scripts::Runcmd>(),
@@ -81,6 +102,10 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<host_keys::SshRsa>(),
     // final
     Entry::of::<packages::Packages>(),
+    Entry::of::<fan::Fan>(),
+    Entry::of::<landscape::Landscape>(),
+    Entry::of::<lxd::Lxd>(),
+    Entry::of::<ubuntu_drivers::UbuntuDrivers>(),
     Entry::of::<write_files::WriteFilesDeferred>(),
     Entry::of::<content::ContentDeferred>(),
     Entry::of::<scripts_by_time::Vendor>(),

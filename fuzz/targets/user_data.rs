@@ -38,8 +38,11 @@ pub(super) fn run(data: &[u8]) {
         second: (*how == b'w').then(|| data.clone()),
     };
     let prepared = engine::prepare(&image, &settings, &instance, &data, &vendor);
-    let (entries, _) =
-        engine::module_list::wanted(modules::TABLE, modules::CLOUD_INIT, &prepared.config);
+    let cloud_init = engine::module_list::CloudInit {
+        modules: modules::CLOUD_INIT,
+        renamed: modules::RENAMED,
+    };
+    let (entries, _) = engine::module_list::wanted(modules::TABLE, cloud_init, &prepared.config);
     let context = Context {
         instance: &instance,
         config: &prepared.config,

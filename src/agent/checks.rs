@@ -14,6 +14,7 @@ use contract::plan::{Problem, Severity};
 use contract::user_data::{PartKind, UserData, VendorData};
 use contract::yaml::{self, Kind, Limits, Mapping};
 use engine::image::Image;
+use engine::module_list::CloudInit;
 use engine::settings::{PartHandlers, Settings};
 use engine::validate::{Find, Schema, Within, lint};
 use engine::{PartRow, Prepared, Surroundings};
@@ -27,6 +28,12 @@ pub(crate) fn schema() -> Schema {
     let keys = modules::TABLE.iter().flat_map(|entry| entry.facts.keys);
     Schema::new(keys.chain(datasources::KEYS), modules::CLOUD_INIT_KEYS)
 }
+
+/// What the lists of modules may name.
+pub(crate) const CLOUD_INIT: CloudInit<'static> = CloudInit {
+    modules: modules::CLOUD_INIT,
+    renamed: modules::RENAMED,
+};
 
 /// What a boot tells of its configuration and user data beside `told`. Nothing of it stops
 /// anything: modules say themselves what they cannot use.
@@ -165,7 +172,7 @@ impl Checked {
     fn image(&mut self, root: Mapping, text: &str, metadata: &InstanceMetadata) {
         let config = Config::new(root.clone());
         self.problems.extend(Settings::of(&config).1);
-        let lists = engine::module_list::wanted(modules::TABLE, modules::CLOUD_INIT, &config);
+        let lists = engine::module_list::wanted(modules::TABLE, CLOUD_INIT, &config);
         self.problems.extend(lists.1);
         if text.contains("{{") || text.contains("{%") {
             self.add(schema().check(&root));

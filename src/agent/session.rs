@@ -382,7 +382,7 @@ pub(crate) fn modules_of(target: &Target) -> anyhow::Result<(Vec<Entry>, Vec<Ent
 
 fn module_list(probe: &dyn Probe, config: &Config) -> (Vec<Entry>, Vec<Problem>) {
     let (mut entries, mut problems) =
-        engine::module_list::wanted(modules::TABLE, modules::CLOUD_INIT, config);
+        engine::module_list::wanted(modules::TABLE, checks::CLOUD_INIT, config);
     problems.extend(modules::keep_verified(&mut entries, config, probe));
     (entries, problems)
 }

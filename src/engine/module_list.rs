@@ -18,6 +18,15 @@ const LISTS: [(&str, Stage); 3] = [
     ("cloud_final_modules", Stage::Final),
 ];
 
+/// The modules that cloud-init has.
+#[derive(Debug, Clone, Copy)]
+pub struct CloudInit<'a> {
+    /// Their names.
+    pub modules: &'a [&'a str],
+    /// Names that older lists have for some of them, each with today's.
+    pub renamed: &'a [(&'a str, &'a str)],
+}
+
 /// One item of a list.
 struct Item<'v> {
     name: String,
@@ -29,11 +38,15 @@ struct Item<'v> {
 /// The modules of `table` as a configuration wants them: in the order of its lists, at the stage of
 /// the list that names them, as often as it says. A stage without a list has the table's.
 ///
-/// `cloud_init` names the modules that cloud-init has. A list that leaves one of these out switches
+/// `cloud_init` tells which modules cloud-init has. A list that leaves one of these out switches
 /// it off; the others of the table, which no list of cloud-init's knows, stay behind the module that
 /// they follow in the table, unless a list names them.
 #[must_use]
-pub fn wanted(table: &[Entry], cloud_init: &[&str], config: &Config) -> (Vec<Entry>, Vec<Problem>) {
+pub fn wanted(
+    table: &[Entry],
+    cloud_init: CloudInit<'_>,
+    config: &Config,
+) -> (Vec<Entry>, Vec<Problem>) {
     let mut reader = Reader {
         table,
         cloud_init,
@@ -57,7 +70,7 @@ pub fn wanted(table: &[Entry], cloud_init: &[&str], config: &Config) -> (Vec<Ent
         let mut entries: Vec<Entry> = list.cloned().unwrap_or_default();
         for (index, entry) in table.iter().enumerate() {
             let name = entry.facts.name;
-            let is_theirs = cloud_init.contains(&name);
+            let is_theirs = cloud_init.modules.contains(&name);
             let stays = match list {
                 Some(_) => !is_theirs && !listed(name),
                 // cloud-init's own lists would still name one that a later list names.
@@ -92,7 +105,7 @@ fn behind(before: &[Entry], entries: &[Entry], stage: Stage) -> usize {
 
 struct Reader<'a> {
     table: &'a [Entry],
-    cloud_init: &'a [&'a str],
+    cloud_init: CloudInit<'a>,
     problems: Vec<Problem>,
 }
 
@@ -126,7 +139,9 @@ impl Reader<'_> {
                     entry.frequency = frequency.unwrap_or(entry.frequency);
                     entries.push(entry);
                 }
-                None if self.cloud_init.contains(&item.name.as_str()) => undone.push(item.name),
+                None if self.cloud_init.modules.contains(&item.name.as_str()) => {
+                    undone.push(item.name);
+                }
                 None => self.unknown(&what, &item),
             }
         }
@@ -159,6 +174,9 @@ impl Reader<'_> {
             return None;
         };
         let name = canonical(name);
+        let mut renamed = self.cloud_init.renamed.iter();
+        let today = renamed.find(|(old, _)| *old == name);
+        let name = today.map_or(name, |(_, today)| (*today).to_owned());
         (!name.is_empty()).then_some(Item {
             name,
             frequency,
@@ -207,7 +225,7 @@ impl Reader<'_> {
             format!("`{what}`: that is no module's name")
         };
         let ours = self.table.iter().map(|entry| entry.facts.name);
-        let known = ours.chain(self.cloud_init.iter().copied());
+        let known = ours.chain(self.cloud_init.modules.iter().copied());
         let problem = Problem::warning(Some(item.place.clone()), message);
         self.problems.push(match nearest(&item.name, known) {
             Some(near) => problem.hint(format!("did you mean `{near}`?")),

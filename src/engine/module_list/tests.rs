@@ -40,16 +40,19 @@ modules! {
     ElectionRun "election_run" Final Instance,
 }
 
-const CLOUD_INIT: &[&str] = &[
-    "bootcmd",
-    "ssh",
-    "set_passwords",
-    "runcmd",
-    "ntp",
-    "fan",
-    "scripts_vendor",
-    "scripts_user",
-];
+const CLOUD_INIT: CloudInit<'_> = CloudInit {
+    modules: &[
+        "bootcmd",
+        "ssh",
+        "set_passwords",
+        "runcmd",
+        "ntp",
+        "fan",
+        "scripts_vendor",
+        "scripts_user",
+    ],
+    renamed: &[("run_commands", "runcmd")],
+};
 
 /// The names of each stage, `=A`, `=I`, `=O` behind one that runs otherwise than usual.
 fn stages(text: &str) -> ([String; 3], Vec<String>) {
@@ -101,6 +104,7 @@ fn lists_order_omit_move_and_say_how_often() {
         ("cloud_final_modules:\n- [scripts-user, always]",         [IDENTITY, CONFIG, "scripts_user=A election_run"]),
         ("cloud_final_modules:\n- [ssh, once]",                    [IDENTITY, CONFIG, "election_run ssh=O"]),
         // Spellings.
+        ("cloud_config_modules: [run-commands]",                   [IDENTITY, CONFIG, FINAL]),
         ("cloud_final_modules: [cc_scripts_vendor, ' scripts-user.py ', '', null, [], {}]", [IDENTITY, CONFIG, FINAL]),
     ];
     for (text, want) in table {

@@ -1,0 +1,106 @@
+//! What nobody else may see of a tool's arguments: everybody can read /proc/PID/cmdline.
+
+use std::path::Path;
+
+use contract::effect::ToolSpec;
+use contract::machine::Probe;
+use contract::secret::Secret;
+
+use crate::distribution;
+
+/// Runs a program that is written in Python, as these tools are, with further arguments from
+/// standard input, a null byte between them.
+const WITH_MORE: &str = "import os, runpy, shutil, sys
+sys.argv = sys.argv[1:] + sys.stdin.read().split('\\0')
+sys.stdin = open(os.devnull)
+runpy.run_path(shutil.which(sys.argv[0]), run_name='__main__')
+";
+
+/// A tool with these arguments. Those in `secret` come last, and if there is one, the tool, which has
+/// to be a Python program, reads them where nobody else does.
+pub(crate) fn tool(
+    what: impl Into<String>,
+    argv: &[&str],
+    secret: Vec<Secret<String>>,
+    probe: &dyn Probe,
+) -> ToolSpec {
+    if secret.is_empty() {
+        return ToolSpec::new(what, argv.iter().copied());
+    }
+    let name = argv.first().copied().unwrap_or_default();
+    let python = interpreter(name, probe).unwrap_or_else(|| "python3".to_owned());
+    let start = [python.as_str(), "-c", WITH_MORE];
+    let words: Vec<String> = secret.into_iter().map(Secret::into_inner).collect();
+    let stdin = Secret::new(words.join("\0").into_bytes());
+    ToolSpec::new(what, start.iter().chain(argv).copied()).stdin(stdin)
+}
+
+/// What a program's first line names, if that is a Python.
+fn interpreter(name: &str, probe: &dyn Probe) -> Option<String> {
+    let bytes = probe.read(&distribution::program(probe, name)?).ok()??;
+    let first = bytes
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?;
+    let first = String::from_utf8_lossy(first).into_owned();
+    let path = first.split_ascii_whitespace().next()?;
+    let file = Path::new(path).file_name()?.to_str()?;
+    (file.starts_with("python") || file == "platform-python").then(|| path.to_owned())
+}
+
+/// Whether an address carries a password: `https://user:password@host/`.
+pub(crate) fn has_password(text: &str) -> bool {
+    let authority = text.split_once("://").map(|(_, rest)| rest);
+    let authority = authority.and_then(|rest| rest.split('/').next());
+    let user = authority.and_then(|authority| authority.rsplit_once('@'));
+    user.is_some_and(|(user, _)| user.contains(':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::testing::FakeMachine;
+
+    use super::*;
+
+    #[test]
+    fn secret_arguments_are_on_standard_input_alone() {
+        #[rustfmt::skip]
+        let table = [
+            // the program                             what runs it
+            ("#!/usr/libexec/platform-python -s\n",    "/usr/libexec/platform-python"),
+            ("#!/usr/bin/python3\n",                   "/usr/bin/python3"),
+            ("#!/bin/sh\n",                            "python3"),
+        ];
+        for (text, python) in table {
+            let machine = FakeMachine::with(&[("/usr/sbin/register", text)]);
+            let secret = vec![
+                Secret::new("--key=hunter2".to_owned()),
+                Secret::new("--a".to_owned()),
+            ];
+            let spec = tool("registered", &["register", "--org=7"], secret, &machine);
+            assert_eq!(
+                spec.argv,
+                [python, "-c", WITH_MORE, "register", "--org=7"],
+                "{text}"
+            );
+            assert_eq!(spec.stdin.expose(), b"--key=hunter2\0--a", "{text}");
+            let plain = tool("registered", &["register", "--org=7"], Vec::new(), &machine);
+            assert_eq!(plain.argv, ["register", "--org=7"], "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_password_is_known() {
+        #[rustfmt::skip]
+        let table = [
+            ("https://user:password@example.com/path", true),
+            ("http://user:pass@word@proxy:3128",       true),
+            ("https://user@example.com/",              false),
+            ("https://example.com:3128/a:b@c",         false),
+            ("user:password@example.com",              false),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(has_password(text), wanted, "{text}");
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Red Hat's subscriptions: registration, pools and repositories.
+//!
+//! Source: cloud-init, `cloudinit/config/cc_rh_subscription.py`; subscription-manager(8).
+
+use std::path::Path;
+use std::time::Duration;
+
+use contract::effect::{Effect, ToolSpec};
+use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
+use contract::plan::{Plan, Problem, Step};
+use contract::schema::{Key, Shape};
+use contract::secret::Secret;
+use contract::yaml::Value;
+use serde::Deserialize;
+
+use crate::hidden;
+use crate::section::Fields;
+
+const NAME: &str = "rh_subscription";
+const TOOL: &str = "subscription-manager";
+
+/// What a registered machine is known by.
+const IDENTITY: &str = "/etc/pki/consumer/cert.pem";
+
+/// Red Hat's servers take their time.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Attaches those of the pools that are available and not attached yet, and names the others.
+const ATTACH: &str = r#"available=$(subscription-manager list --available --pool-only) || exit
+consumed=$(subscription-manager list --consumed --pool-only) || exit
+missing=
+for pool; do
+    shift
+    if printf '%s\n' "$consumed" | grep -qxF -- "$pool"; then
+        continue
+    elif printf '%s\n' "$available" | grep -qxF -- "$pool"; then
+        set -- "$@" "--pool=$pool"
+    else
+        missing="$missing $pool"
+    fi
+done
+[ $# = 0 ] || subscription-manager attach "$@" || exit
+[ -z "$missing" ] || { echo "not available:$missing"; exit 1; }
+"#;
+
+const TEXTS: Shape = Shape::List(&Shape::Scalar);
+
+const SUBSCRIPTION: &[Key] = &[
+    Key::new("username", Shape::Scalar, "who registers the machine"),
+    Key::new("password", Shape::Scalar, "the user's password").secret(),
+    Key::new(
+        "activation-key",
+        Shape::Scalar,
+        "the key to register with, in place of a user",
+    )
+    .secret(),
+    Key::new(
+        "org",
+        Shape::Scalar,
+        "the organization that the key belongs to",
+    ),
+    Key::new(
+        "auto-attach",
+        Shape::Switch,
+        "whether fitting subscriptions are attached",
+    )
+    .or("false"),
+    Key::new(
+        "service-level",
+        Shape::Scalar,
+        "the service level of the subscriptions that `auto-attach` attaches",
+    ),
+    Key::new("add-pool", TEXTS, "the pools that are attached"),
+    Key::new("enable-repo", TEXTS, "the repositories that are enabled"),
+    Key::new("disable-repo", TEXTS, "the repositories that are disabled"),
+    Key::new(
+        "release_version",
+        Shape::Scalar,
+        "the minor release that is kept to",
+    ),
+    Key::new(
+        "rhsm-baseurl",
+        Shape::Scalar,
+        "where the packages come from",
+    ),
+    Key::new(
+        "server-hostname",
+        Shape::Scalar,
+        "the server of the subscriptions",
+    ),
+];
+
+/// Registers the machine.
+pub(crate) struct RhSubscription;
+
+/// `rh_subscription:`
+#[derive(Debug, Deserialize)]
+pub(crate) struct Section {
+    rh_subscription: Option<Value>,
+}
+
+impl Module for RhSubscription {
+    const FACTS: Facts = Facts {
+        name: NAME,
+        summary: "register the machine with Red Hat",
+        stage: Stage::Config,
+        frequency: Frequency::Instance,
+        wake: Wake::OnKeys,
+        keys: &[Key::new(
+            NAME,
+            Shape::Map(SUBSCRIPTION),
+            "the subscription that the machine is registered with",
+        )],
+    };
+    type Section = Section;
+
+    fn plan(want: Section, ctx: &Context<'_>) -> Plan {
+        let Some(section) = want.rh_subscription else {
+            return Plan::nothing();
+        };
+        let fields = match Fields::of(&section, NAME) {
+            Ok(fields) => fields,
+            Err(problem) => return Plan::problem(problem),
+        };
+        // Whoever is registered already is left alone, as with cloud-init.
+        if matches!(ctx.probe.kind(Path::new(IDENTITY)), Ok(Some(_))) {
+            return Plan::nothing();
+        }
+        let mut plan = Plan::nothing();
+        match register(&section, &fields, ctx, &mut plan.problems) {
+            Ok(tool) => {
+                let tools = std::iter::once(tool).chain(follow(&fields, &mut plan.problems));
+                let effects: Vec<Effect> = tools.map(Effect::tool).collect();
+                plan.push(Step::new("register", effects));
+            }
+            Err(problem) => plan.problems.push(problem),
+        }
+        plan
+    }
+}
+
+fn register(
+    section: &Value,
+    fields: &Fields<'_>,
+    ctx: &Context<'_>,
+    told: &mut Vec<Problem>,
+) -> Result<ToolSpec, Problem> {
+    let mut line = |name: &str| fields.line(name, told).filter(|text| !text.is_empty());
+    let (key, org) = (line("activation-key"), line("org"));
+    let (user, password) = (line("username"), line("password"));
+    let (url, server) = (line("rhsm-baseurl"), line("server-hostname"));
+    let (open, secret) = match (key, org, user, password) {
+        (Some(key), Some(org), ..) => (format!("--org={org}"), format!("--activationkey={key}")),
+        (_, _, Some(user), Some(password)) => (
+            format!("--username={user}"),
+            format!("--password={password}"),
+        ),
+        _ => {
+            let message = "rh_subscription: there is not enough to register with";
+            let problem = Problem::error(Some(section.place.clone()), message);
+            return Err(
+                problem.hint("give `activation-key` and `org`, or `username` and `password`")
+            );
+        }
+    };
+    let mut argv = vec![TOOL.to_owned(), "register".to_owned(), open];
+    argv.extend(url.map(|url| format!("--baseurl={url}")));
+    argv.extend(server.map(|server| format!("--serverurl={server}")));
+    let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+    let what = "the machine is registered with Red Hat";
+    let tool = hidden::tool(what, &argv, vec![Secret::new(secret)], ctx.probe);
+    Ok(limited(tool.creates(IDENTITY)))
+}
+
+/// What is done when the machine is registered: if one of these fails, those after it are not done.
+fn follow(fields: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<ToolSpec> {
+    let mut tools = Vec::new();
+    if let Some(release) = fields.line("release_version", told) {
+        let argv = [TOOL, "release", &format!("--set={release}")];
+        tools.push(limited(ToolSpec::new(format!("release {release}"), argv)));
+    }
+    let level = fields.line("service-level", told);
+    if fields.is_on("auto-attach", told) {
+        let mut argv = vec![TOOL.to_owned(), "attach".to_owned(), "--auto".to_owned()];
+        argv.extend(level.map(|level| format!("--servicelevel={level}")));
+        tools.push(limited(ToolSpec::new("subscriptions are attached", argv)));
+    } else if level.is_some() {
+        let place = fields
+            .given("service-level")
+            .map(|level| level.place.clone());
+        let message = "rh_subscription.service-level: it has no effect without `auto-attach: true`";
+        told.push(Problem::error(place, message));
+    }
+    let pools = words(fields, "add-pool", told);
+    if !pools.is_empty() {
+        let start = ["sh", "-c", ATTACH, "attach"];
+        let argv = start.into_iter().chain(pools.iter().map(String::as_str));
+        tools.push(limited(ToolSpec::new("pools are attached", argv)));
+    }
+    let option = |option: &str, repos: Vec<String>| -> Vec<String> {
+        repos
+            .iter()
+            .map(|repo| format!("--{option}={repo}"))
+            .collect()
+    };
+    let disabled = option("disable", words(fields, "disable-repo", told));
+    let enabled = option("enable", words(fields, "enable-repo", told));
+    if !(disabled.is_empty() && enabled.is_empty()) {
+        let start = [TOOL.to_owned(), "repos".to_owned()];
+        let argv = start.into_iter().chain(disabled).chain(enabled);
+        tools.push(limited(ToolSpec::new(
+            "repositories of the subscription",
+            argv,
+        )));
+    }
+    tools
+}
+
+fn limited(mut tool: ToolSpec) -> ToolSpec {
+    tool.timeout = LIMIT;
+    tool.live_only()
+}
+
+/// Ids; one that is none costs itself alone.
+fn words(fields: &Fields<'_>, name: &str, told: &mut Vec<Problem>) -> Vec<String> {
+    let place = fields.given(name).map(|value| value.place.clone());
+    let mut words = fields.lines(name, told);
+    words.retain(|word| {
+        let is_good = !word.is_empty() && !word.contains(char::is_whitespace);
+        if !is_good {
+            let message = format!("{}: expected one word for each", fields.path_of(name));
+            told.push(Problem::error(place.clone(), message));
+        }
+        is_good
+    });
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::testing::{FakeMachine, Setting};
+
+    use super::*;
+
+    const SCRIPT: &str = "#!/usr/libexec/platform-python -s\n";
+
+    fn plan(files: &[(&str, &str)], config: &str) -> Plan {
+        let tool = [("/usr/sbin/subscription-manager", SCRIPT)];
+        Setting {
+            machine: FakeMachine::with(&[&tool, files].concat()),
+            ..Setting::default()
+        }
+        .plan::<RhSubscription>(config)
+    }
+
+    /// The calls, without the code that runs the first one.
+    fn calls(plan: &Plan) -> Vec<String> {
+        let tool = |effect: &Effect| match effect {
+            Effect::Tool(tool) => {
+                let hides = tool.argv[1] == "-c";
+                let words = if hides { &tool.argv[3..] } else { &tool.argv };
+                let stdin = String::from_utf8_lossy(tool.stdin.expose()).into_owned();
+                format!("{} {stdin}", words.join(" ")).trim_end().to_owned()
+            }
+            other => other.to_string(),
+        };
+        plan.effects().map(tool).collect()
+    }
+
+    #[test]
+    fn a_machine_is_registered_then_attached_then_its_repositories_are_chosen() {
+        const FULL: &str = "
+rh_subscription:
+  activation-key: hunter2
+  org: 12345
+  auto-attach: true
+  service-level: self-support
+  add-pool: [1a1a, 2b2b]
+  enable-repo: [rhel-9-a, rhel-9-b]
+  disable-repo: [rhel-9-c]
+  rhsm-baseurl: https://cdn.example.com
+  server-hostname: rhsm.example.com
+  release_version: 9.4
+";
+        #[rustfmt::skip]
+        let table: [(&str, &[&str]); 3] = [
+            ("rh_subscription: {username: joe@example.com, password: '1234hunter2'}",
+             &["subscription-manager register --username=joe@example.com --password=1234hunter2"]),
+            ("rh_subscription: {username: joe, password: hunter2, activation-key: hunter2, auto-attach: false, enable-repo: a}",
+             &["subscription-manager register --username=joe --password=hunter2", "subscription-manager repos --enable=a"]),
+            (FULL,
+             &["subscription-manager register --org=12345 --baseurl=https://cdn.example.com --serverurl=rhsm.example.com --activationkey=hunter2",
+               "subscription-manager release --set=9.4",
+               "subscription-manager attach --auto --servicelevel=self-support",
+               "attach 1a1a 2b2b",
+               "subscription-manager repos --disable=rhel-9-c --enable=rhel-9-a --enable=rhel-9-b"]),
+        ];
+        for (config, wanted) in table {
+            let plan = plan(&[], config);
+            assert_eq!(plan.problems, [], "{config}");
+            assert_eq!(calls(&plan), wanted, "{config}");
+            assert!(
+                !format!("{plan:?} {:?}", plan.lines()).contains("hunter2"),
+                "{config}"
+            );
+        }
+        assert_eq!(plan(&[(IDENTITY, "")], FULL), Plan::nothing());
+    }
+
+    #[test]
+    fn what_is_wrong_costs_as_little_as_it_can() {
+        const USER: &str = "username: joe, password: a";
+        #[rustfmt::skip]
+        let table: [(&str, usize, &str); 8] = [
+            // configuration                                                 calls  says
+            ("[a]",                                                          0,     "test:1:18: rh_subscription: expected a mapping, found a list"),
+            ("{}",                                                           0,     "test:1:18: rh_subscription: there is not enough to register with (give `activation-key` and `org`, or `username` and `password`)"),
+            ("{activation-key: a}",                                          0,     "test:1:18: rh_subscription: there is not enough to register with (give `activation-key` and `org`, or `username` and `password`)"),
+            ("{username: joe, password: [a]}",                               0,     "test:1:44: rh_subscription.password: expected a string, found a list"),
+            ("{USER, service-level: x}",                                     1,     "test:1:62: rh_subscription.service-level: it has no effect without `auto-attach: true`"),
+            ("{USER, auto-attach: maybe}",                                   1,     "test:1:60: rh_subscription.auto-attach: expected true or false; it is taken as false"),
+            ("{USER, add-pool: [a, 'b c']}",                                 2,     "test:1:57: rh_subscription.add-pool: expected one word for each"),
+            ("{USER, enable-repo: [a, [b]]}",                                2,     "test:1:64: rh_subscription.enable-repo[1]: expected a string, found a list"),
+        ];
+        for (config, count, says) in table {
+            let config = config.replace("USER", USER);
+            let plan = plan(&[], &format!("rh_subscription: {config}"));
+            assert_eq!(plan.problems[0].to_string(), says, "{config}");
+            assert_eq!(plan.effects().count(), count, "{config}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+# Usage: AUTO OPTIONS TOKEN [SERVICE...]; the attach configuration on standard input.
+# Ends with 3 if it was so already.
+auto=$1 options=$2 token=$3
+shift 3
+if [ "$auto" = yes ] &&
+    pro api u.pro.attach.auto.should_auto_attach.v1 </dev/null | grep -q '"should_auto_attach": *true'; then
+    answer=$(pro api u.pro.attach.auto.full_auto_attach.v1 --data "$options" </dev/null) && exit 0
+    case $answer in *'"already-attached"'*) exit 3 ;; esac
+    printf '%s\n' "$answer"
+    exit 1
+fi
+case $token in
+given) ;;
+not-needed) exit 3 ;;
+*)
+    echo 'this is no Ubuntu Pro instance, and there is no `ubuntu_pro.token`'
+    exit 1
+    ;;
+esac
+if [ $# = 0 ]; then
+    pro attach --attach-config /dev/stdin
+else
+    pro attach --no-auto-enable --attach-config /dev/stdin
+fi
+code=$?
+case $code in
+0 | 2) [ $# -gt 0 ] || exit $((code == 2 ? 3 : 0)) ;;
+*) exit $code ;;
+esac
+answer=$(pro enable --assume-yes --format json "$@" </dev/null)
+code=$?
+printf '%s\n' "$answer"
+case $code$answer in
+1*'"service-already-enabled"'*) ;;
+*) exit $code ;;
+esac
+# Whether there is another reason than that a service is enabled already.
+! printf '%s\n' "$answer" | grep -o '"message_code": *"[^"]*"' | grep -qv service-already-enabled
