@@ -36,7 +36,7 @@ fn said(plan: &Plan) -> Vec<String> {
 fn added(block: &BlockSpec) -> (&str, &str) {
     match &block.text {
         Text::Added { text, head } => (text, head),
-        Text::All(_) => panic!("all of {}", block.at.display()),
+        Text::All(_) | Text::Settings { .. } => panic!("all of {}", block.at.display()),
     }
 }
 

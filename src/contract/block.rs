@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::file::Mode;
+use crate::secret::Secret;
 
 /// A text file of root's. One that is there keeps its mode and its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,4 +33,23 @@ pub enum Text {
         /// How the file begins if it is made.
         head: String,
     },
+    /// Lines `name = value`: one that is there gets the value, another is added, and all else in the
+    /// file stays.
+    Settings {
+        /// In their order.
+        settings: Vec<Setting>,
+        /// Whether what is in the file is never shown.
+        is_secret: bool,
+    },
+}
+
+/// A line of a file of settings (ini).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The section, `[main]`, in which it stands; `None` is before the first one.
+    pub section: Option<String>,
+    /// Its name, of one line and without `=`.
+    pub name: String,
+    /// Its value, of one line.
+    pub value: Secret<String>,
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use crate::account::{Password, PasswordSpec, UserSpec};
-pub use crate::block::{BlockSpec, Text};
+pub use crate::block::{BlockSpec, Setting, Text};
 pub use crate::content::{MirrorSpec, Origin, Switch};
 pub use crate::file::{Content, FileSpec, Mode, Owner, Target};
 pub use crate::items::ItemsSpec;
@@ -33,6 +33,8 @@ pub enum UnitVerb {
     TryRestart,
     /// `try-reload-or-restart`
     Reload,
+    /// `stop`
+    Stop,
 }
 
 impl UnitVerb {
@@ -44,6 +46,7 @@ impl UnitVerb {
             Self::Restart => "restart",
             Self::TryRestart => "try-restart",
             Self::Reload => "try-reload-or-restart",
+            Self::Stop => "stop",
         }
     }
 }

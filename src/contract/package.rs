@@ -53,6 +53,13 @@ pub enum PackageJob {
         /// Those of them that may be a snap, if the manager does not know them.
         or_snap: Vec<Package>,
     },
+    /// One of these packages is installed, of which the manager may not know each.
+    InstallFirst {
+        /// Which, the best first.
+        packages: Vec<Package>,
+        /// As of [`PackageJob::Install`].
+        update: bool,
+    },
 }
 
 /// What shall be of packages. Nobody is asked over the network about what is so already.
@@ -97,6 +104,10 @@ impl fmt::Display for PackagesSpec {
         match &self.job {
             PackageJob::Update => write!(f, "fresh lists of packages ({manager})"),
             PackageJob::Upgrade => write!(f, "newest packages ({manager})"),
+            PackageJob::InstallFirst { packages, .. } => {
+                let names: Vec<String> = packages.iter().map(ToString::to_string).collect();
+                write!(f, "package {} ({manager})", names.join(" or "))
+            }
             PackageJob::Install { packages, .. } => {
                 let names: Vec<String> = packages.iter().map(ToString::to_string).collect();
                 let word = if names.len() == 1 {

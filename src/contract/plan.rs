@@ -72,6 +72,8 @@ pub struct Step {
     pub on_change: Vec<Effect>,
     /// Whether its failure is a mere warning.
     pub is_lenient: bool,
+    /// Whether it is left out if the step before it failed or was left out for that.
+    pub needs_previous: bool,
     /// What its semaphore remembers a keyed digest of, beside the module's own configuration.
     pub inputs: Secret<Vec<u8>>,
 }
@@ -84,8 +86,16 @@ impl Step {
             effects: effects.into_iter().collect(),
             on_change: Vec::new(),
             is_lenient: false,
+            needs_previous: false,
             inputs: Secret::default(),
         }
+    }
+
+    /// The same, and it is left out if the step before it fails.
+    #[must_use]
+    pub const fn after_previous(mut self) -> Self {
+        self.needs_previous = true;
+        self
     }
 
     /// Whether it may be begun only once: it runs somebody's code.

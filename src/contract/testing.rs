@@ -276,7 +276,7 @@ impl Plan {
             }) if at.to_string() == path => Some(String::from_utf8_lossy(bytes).into_owned()),
             Effect::Block(block) if block.at == Path::new(path) => match &block.text {
                 Text::All(text) => Some(text.clone()),
-                Text::Added { .. } => None,
+                Text::Added { .. } | Text::Settings { .. } => None,
             },
             Effect::Write(file) if file.path == Path::new(path) => match &file.content {
                 Some(Content::Plain(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),

@@ -154,9 +154,14 @@ impl Runner<'_> {
     ) {
         report.problems = plan.problems.iter().map(ProblemReport::from).collect();
         let mut stopped = None;
+        let mut failed: Option<&str> = None;
         for step in &plan.steps {
             let begun = Instant::now();
-            let mut performed = if step.runs_code() {
+            failed = failed.filter(|_| step.needs_previous);
+            let mut performed = if let Some(name) = failed {
+                let why = format!("not done because `{name}` failed");
+                perform::left(step, Outcome::Skipped(why))
+            } else if step.runs_code() {
                 self.code(entry, step, &mut stopped, report)
             } else {
                 self.idempotent(entry, step, deferred)
@@ -165,6 +170,9 @@ impl Runner<'_> {
             for warning in performed.warnings.drain(..) {
                 let problem = Problem::warning(None, warning);
                 report.problems.push(ProblemReport::from(&problem));
+            }
+            if is_missing(&performed.report.outcome) {
+                failed = Some(&step.name);
             }
             if step.is_lenient && performed.report.outcome == Outcome::Failed {
                 let error = performed.report.error.take();
@@ -445,6 +453,14 @@ impl Runner<'_> {
             }
         }
     }
+}
+
+/// Whether what a step was to bring about is not there for those that need it.
+const fn is_missing(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Failed | Outcome::FailedBefore(_) | Outcome::Interrupted(_)
+    )
 }
 
 const DONE_BEFORE: &str = "done before";

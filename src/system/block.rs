@@ -12,6 +12,7 @@ use crate::files::{self, Ids, Spot};
 use crate::host::Host;
 use crate::program;
 use crate::root::stat;
+use crate::settings;
 use crate::tools;
 
 /// Brings the text into the file, unless it is so already or the result would not be valid.
@@ -75,6 +76,7 @@ pub(crate) fn joined(old: Option<&[u8]>, spec: &BlockSpec) -> Option<Vec<u8>> {
             let is_so = old == Some(text.as_bytes());
             return (!is_so).then(|| text.clone().into_bytes());
         }
+        Text::Settings { settings, .. } => return settings::with(old, settings),
         Text::Added { text, head } => (text.as_bytes(), head.as_bytes()),
     };
     let Some(old) = old else {

@@ -31,6 +31,7 @@ mod program;
 mod redirection;
 mod root;
 mod running;
+mod settings;
 mod staged;
 mod syslog;
 #[cfg(test)]

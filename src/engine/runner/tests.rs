@@ -59,6 +59,22 @@ impl Module for Files {
     }
 }
 
+struct Chain;
+impl Module for Chain {
+    const FACTS: Facts = facts("chain");
+    type Section = NoKeys;
+    fn plan(_: NoKeys, _: &Context<'_>) -> Plan {
+        [
+            Step::new("a", [Effect::file("/a", "a")]),
+            Step::new("b", [Effect::file("/b", "b")]).after_previous(),
+            Step::new("c", [run("c")]).after_previous(),
+            Step::new("d", [run("d")]),
+        ]
+        .into_iter()
+        .collect()
+    }
+}
+
 struct Panics;
 impl Module for Panics {
     const FACTS: Facts = facts("panics");
@@ -396,4 +412,26 @@ fn a_module_that_shall_run_otherwise_often_has_a_semaphore_of_its_own() {
         [usual, usual, once, once].map(runs),
         [true, false, true, false]
     );
+}
+
+#[test]
+fn a_step_that_needs_the_one_before_is_left_out_when_that_failed() {
+    let not_done = |why: &str| Outcome::Skipped(format!("not done because `{why}` failed"));
+    let (made, failed) = (Outcome::Changed, Outcome::Failed);
+    #[rustfmt::skip]
+    let table = [
+        (None,            [made.clone(), made.clone(),   made.clone(),   made.clone()]),
+        (Some("file /a"), [failed.clone(), not_done("a"), not_done("a"), made.clone()]),
+        (Some("file /b"), [made.clone(), failed,         not_done("b"),  made]),
+    ];
+    for (refuses, wanted) in table {
+        let machine = FakeMachine {
+            refuses: refuses.map(ToOwned::to_owned),
+            ..FakeMachine::default()
+        };
+        let report = boot(&machine, &[Entry::of::<Chain>()], false, false);
+        let steps = report.modules[0].steps.iter();
+        let found: Vec<Outcome> = steps.map(|step| step.outcome.clone()).collect();
+        assert_eq!(found, wanted, "{refuses:?}");
+    }
 }

@@ -3,10 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
-use contract::effect::{BlockSpec, Content, FileSpec, Owner, Password, PasswordSpec, UserSpec};
+use contract::effect::{
+    BlockSpec, Content, FileSpec, Owner, Password, PasswordSpec, Text, UserSpec,
+};
 use contract::error::EffectError;
 use contract::machine::{Account, Change, NotDone, Probe};
 use contract::name::UserName;
+use contract::secret::Secret;
 
 use super::{DryRun, unreadable, would};
 use crate::accounts;
@@ -105,9 +108,13 @@ impl DryRun<'_> {
         let Some(new) = block::joined(old.as_deref(), spec) else {
             return Ok(Change::AlreadySo);
         };
+        let is_secret = matches!(&spec.text, Text::Settings { is_secret, .. } if *is_secret);
         self.file(&FileSpec {
             at: spec.at.clone().into(),
-            content: Content::Plain(new),
+            content: match is_secret {
+                true => Content::Secret(Secret::new(new)),
+                false => Content::Plain(new),
+            },
             mode: spec.mode,
             owner: Owner::Root,
         })

@@ -32,6 +32,9 @@ pub(crate) fn apply(host: &Host, spec: &PackagesSpec) -> Result<Change, EffectEr
     }
     let name = spec.manager.name();
     match (&spec.job, &tool) {
+        (PackageJob::InstallFirst { packages, update }, _) => {
+            first(host, &spec.manager, packages, *update)
+        }
         (PackageJob::Update, _) => {
             let note = attempt(host, name, &command::argv(&tool, Job::Update))?;
             Ok(Change::Made { note })
@@ -67,6 +70,34 @@ pub(crate) fn apply(host: &Host, spec: &PackagesSpec) -> Result<Change, EffectEr
     }
 }
 
+/// Tries one package after the other. The error is that of the last one.
+fn first(
+    host: &Host,
+    manager: &PackageManager,
+    packages: &[Package],
+    update: bool,
+) -> Result<Change, EffectError> {
+    let books = installed::of(manager, host).map_err(unreadable)?;
+    let is_so = |one: &Package| books.as_ref().is_some_and(|all| installed::is_so(all, one));
+    let mut tried = Ok(Change::AlreadySo);
+    if packages.iter().any(is_so) {
+        return tried;
+    }
+    for (index, package) in packages.iter().enumerate() {
+        let job = PackageJob::Install {
+            packages: vec![package.clone()],
+            update: update && index == 0,
+            or_snap: Vec::new(),
+        };
+        let manager = manager.clone();
+        tried = apply(host, &PackagesSpec { manager, job });
+        if !matches!(tried, Err(EffectError::Packages { .. })) {
+            break;
+        }
+    }
+    tried
+}
+
 /// What a spec would change.
 pub(crate) fn preview(
     host: &Host,
@@ -81,6 +112,18 @@ pub(crate) fn preview(
     let diff = match &spec.job {
         PackageJob::Update => vec![would_run(Job::Update)],
         PackageJob::Upgrade => vec![would_run(Job::Upgrade)],
+        PackageJob::InstallFirst { packages, .. } => {
+            let books = installed::of(&spec.manager, probe).map_err(unreadable)?;
+            let is_so = |one: &Package| {
+                let books = books.as_ref();
+                books.is_some_and(|all| installed::is_so(all, one))
+            };
+            if packages.iter().any(is_so) {
+                return Ok(Change::AlreadySo);
+            }
+            let names: Vec<String> = packages.iter().map(ToString::to_string).collect();
+            vec![format!("{} would be installed", names.join(" or "))]
+        }
         PackageJob::Install { packages, .. } => {
             let books = installed::of(&spec.manager, probe).map_err(unreadable)?;
             let is_so = |package: &Package| match &books {
