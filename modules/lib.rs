@@ -18,6 +18,7 @@ mod disk;
 mod distribution;
 mod election;
 mod fan;
+mod fields;
 mod final_message;
 mod given_keys;
 mod growpart;
@@ -26,21 +27,26 @@ mod host_files;
 mod host_keys;
 mod hostname;
 mod hosts;
+mod installer;
 mod keys_to_console;
 mod landscape;
 mod locale;
 mod lxd;
+mod mcollective;
 mod packages;
 mod part_handlers;
 mod power_state;
+mod puppet;
 mod repositories;
 mod resizefs;
 mod resolv_conf;
 mod rh_subscription;
+mod salt_minion;
 mod script;
 mod scripts;
 mod scripts_by_time;
 mod section;
+mod services;
 mod set_passwords;
 mod shell_items;
 mod shell_lexer;
@@ -52,6 +58,7 @@ mod ssh_keys;
 mod sshd_config;
 mod switch;
 mod timezone;
+mod told;
 mod ubuntu_drivers;
 mod ubuntu_pro;
 mod users;
@@ -107,6 +114,9 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<lxd::Lxd>(),
     Entry::of::<ubuntu_drivers::UbuntuDrivers>(),
     Entry::of::<write_files::WriteFilesDeferred>(),
+    Entry::of::<puppet::Puppet>(),
+    Entry::of::<mcollective::Mcollective>(),
+    Entry::of::<salt_minion::SaltMinion>(),
     Entry::of::<content::ContentDeferred>(),
     Entry::of::<scripts_by_time::Vendor>(),
     Entry::of::<scripts_by_time::PerOnce>(),

@@ -168,6 +168,29 @@ pub(crate) fn needed(names: &[&str], ctx: &Context<'_>) -> Option<Effect> {
     Some(effect(here.manager, job))
 }
 
+/// That these packages are installed, or, of those of which a manager may not know each, the first
+/// that it knows. A distribution whose manager is not known is a problem of whoever needs them.
+pub(crate) fn wanted(
+    who: &str,
+    packages: Vec<Package>,
+    is_first: bool,
+    ctx: &Context<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Effect> {
+    let Some(here) = Here::of(ctx) else {
+        let message = format!("{who}: no package manager of this distribution is known");
+        problems.push(Problem::error(None, message));
+        return None;
+    };
+    let job = match here.install(packages, true) {
+        PackageJob::Install {
+            packages, update, ..
+        } if is_first => PackageJob::InstallFirst { packages, update },
+        job => job,
+    };
+    Some(effect(here.manager, job))
+}
+
 /// What installs packages on this distribution, and how.
 struct Here {
     manager: PackageManager,
@@ -326,7 +349,7 @@ fn add(packages: &mut Vec<Package>, package: Package) {
 }
 
 /// A name, `name=version`, or a list of both.
-fn package(entry: &Value, path: &str) -> Result<Package, Problem> {
+pub(crate) fn package(entry: &Value, path: &str) -> Result<Package, Problem> {
     let expected = || wrong(entry, path, "a name, or a list of name and version");
     let text = |value: &Value| value.to_text().ok_or_else(expected);
     let (name, version) = match &entry.kind {

@@ -5,6 +5,8 @@ import json
 import re
 import warnings
 
+import yaml
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     try:
@@ -45,6 +47,9 @@ COMMENTED = [
 SPACED = ["etc/hosts", "etc/ssh/sshd_config"]
 # Where documents send the output of a stage; cloud-init speaks there, too.
 OUTPUT = ["srv/output", "srv/error"]
+# What is in them is compared, and not how it is written: keys may stand in another order.
+YAML = ["etc/salt/grains", "*/salt/minion", "*/csr_attributes.yaml"]
+SETTINGS = ["etc/mcollective/server.cfg", "*/puppet.conf"]
 # Calls that only ask, or that each side makes in its own way before it does anything.
 ASKING = [
     "systemd-detect-virt *", "ip --json *", "ip -o *", "ip --oneline *", "growpart --help", "udevadm settle*",
@@ -102,6 +107,8 @@ def normal_call(call):
     """A call by what it asks for; cloud-init installs packages in no order."""
     if call in RESTARTS_OF_SSHD:
         return "restarts sshd"
+    if job := re.fullmatch(r"systemctl (?:--no-block )?(start|stop|restart) (?:-- )?(\S+?)(?:\.service)?", call):
+        return "systemctl %s %s" % job.groups()
     before, install, packages = call.partition(" install ")
     return before + install + " ".join(sorted(packages.split(" "))) if before.startswith("apt-get ") else call
 
@@ -145,9 +152,22 @@ def normal_file(path, file, document):
         lines = [line for line in text.splitlines() if line.strip() and not re.match("#(?!include)", line)]
         lines = [" ".join(line.split()) for line in lines] if matches(path, SPACED) else lines
         text = "\n".join([*lines, ""])
+    elif matches(path, YAML):
+        text = json.dumps(yaml.safe_load(text), indent=1, sort_keys=True)
+    elif matches(path, SETTINGS):
+        text = normal_settings(text)
     elif matches(path, OUTPUT):
         text = "".join(line for line in text.splitlines(True) if not line.startswith("Cloud-init v. "))
     return {**file, "content": text}
+
+
+def normal_settings(text):
+    """Lines `name = value` in the order of their names, each with its section."""
+    section, lines = "", []
+    for line in text.splitlines():
+        section = line if line.startswith("[") else section
+        lines += [] if not line.strip() or line.startswith(("[", "#")) else [section + line + "\n"]
+    return "".join(sorted(lines))
 
 
 def normal_state(path, text):

@@ -1,0 +1,128 @@
+//! The fields of a mapping, each read by itself: one that is wrong costs itself alone.
+
+use contract::plan::Problem;
+use contract::yaml::{Kind, Mapping, Placed, Value};
+
+use crate::switch;
+
+/// A mapping of the configuration, and what to call it in messages: `ntp.config`.
+pub(crate) struct Fields<'a> {
+    path: String,
+    map: &'a Mapping,
+}
+
+impl<'a> Fields<'a> {
+    /// `None` is told of: it is no mapping.
+    pub(crate) fn of(path: &str, value: &'a Value, told: &mut Vec<Problem>) -> Option<Self> {
+        if let Kind::Map(map) = &value.kind {
+            let path = path.to_owned();
+            return Some(Self { path, map });
+        }
+        told.push(wrong(path, value, "a mapping"));
+        None
+    }
+
+    /// A field, unless it is null.
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Value> {
+        self.map.get(key).filter(|value| !value.is_null())
+    }
+
+    /// What to call a field in a message.
+    pub(crate) fn name(&self, key: &str) -> String {
+        format!("{}.{key}", self.path)
+    }
+
+    /// All fields that are named by text, in order, those that are null left out.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
+        let pairs = self.map.iter();
+        let pairs = pairs.filter_map(|(key, value)| Some((key.as_str()?, value)));
+        pairs.filter(|(_, value)| !value.is_null())
+    }
+
+    /// Text, or what counts as text.
+    pub(crate) fn text(&self, key: &str, told: &mut Vec<Problem>) -> Option<Placed<String>> {
+        let value = self.get(key)?;
+        let text = text(value);
+        if text.is_none() {
+            told.push(wrong(&self.name(key), value, "a string"));
+        }
+        text
+    }
+
+    /// The texts of a list; one alone counts as a list of one. `None` if it is not given.
+    pub(crate) fn texts(&self, key: &str, told: &mut Vec<Problem>) -> Option<Vec<Placed<String>>> {
+        let value = self.get(key)?;
+        let one = std::slice::from_ref(value);
+        let Some(list) = value.as_list().or_else(|| text(value).map(|_| one)) else {
+            told.push(wrong(&self.name(key), value, "a list of strings"));
+            return None;
+        };
+        let mut texts = Vec::new();
+        for (index, entry) in list.iter().enumerate() {
+            match text(entry) {
+                Some(text) => texts.push(text),
+                None => {
+                    let name = format!("{}[{index}]", self.name(key));
+                    told.push(wrong(&name, entry, "a string"));
+                }
+            }
+        }
+        Some(texts)
+    }
+
+    /// A switch, or `default` if it is not given or a slip.
+    pub(crate) fn switch(&self, key: &str, default: bool, told: &mut Vec<Problem>) -> bool {
+        switch::or(default, &self.name(key), self.get(key), told)
+    }
+}
+
+/// Text with its place, if it is text or counts as text.
+pub(crate) fn text(value: &Value) -> Option<Placed<String>> {
+    let text = value.to_text()?;
+    Some(Placed::new(text, value.place.clone()))
+}
+
+/// `ntp.pools: expected a list of strings, found a mapping`
+pub(crate) fn wrong(name: &str, value: &Value, wanted: &str) -> Problem {
+    let message = format!("{name}: expected {wanted}, found {}", value.kind.name());
+    Problem::error(Some(value.place.clone()), message)
+}
+
+/// The texts without their places.
+pub(crate) fn plain(texts: Vec<Placed<String>>) -> Vec<String> {
+    texts.into_iter().map(Placed::into_inner).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::testing::config;
+
+    use super::*;
+
+    #[test]
+    fn each_field_is_read_by_itself_and_told_of_by_its_whole_name() {
+        let config = config("x: {a: 1, b: [p, [q], 2], c: {}, d: r, e: null, f: maybe, g: 'on'}");
+        let mut told = Vec::new();
+        let fields = Fields::of("x", config.get("x").unwrap(), &mut told).unwrap();
+        let mut texts = |key| fields.texts(key, &mut told).map(plain);
+        assert_eq!(texts("b"), Some(vec!["p".to_owned(), "2".to_owned()]));
+        assert_eq!(texts("c"), None);
+        assert_eq!(texts("d"), Some(vec!["r".to_owned()]));
+        assert_eq!(texts("e"), None);
+        assert_eq!(fields.text("a", &mut told).unwrap().value, "1");
+        assert!(fields.text("c", &mut told).is_none());
+        assert!(fields.switch("f", true, &mut told));
+        assert!(fields.switch("g", false, &mut told));
+        assert!(!fields.switch("h", false, &mut told));
+        let said: Vec<String> = told.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "test:1:18: x.b[1]: expected a string, found a list",
+                "test:1:30: x.c: expected a list of strings, found a mapping",
+                "test:1:30: x.c: expected a string, found a mapping",
+                "test:1:52: x.f: expected true or false; it is taken as true",
+            ]
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! Services of the system, told by whoever runs them here: systemd, or OpenRC on Alpine Linux.
+//!
+//! Source: cloud-init, `manage_service` of `cloudinit/distros/__init__.py` and
+//! `cloudinit/distros/alpine.py`; systemctl(1), rc-update(8).
+
+use std::path::{Path, PathBuf};
+
+use contract::effect::{Effect, ToolSpec, UnitVerb};
+use contract::machine::Probe;
+
+use crate::distribution::{self, Family};
+
+/// Where systemd keeps what starts at boot, and where packages put units.
+const ENABLED: &str = "/etc/systemd/system";
+const UNITS: [&str; 4] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+/// The same of OpenRC.
+const RUNLEVEL: &str = "/etc/runlevels/default";
+
+/// That a service starts at boot; `None` if it does already.
+pub(crate) fn enabled(name: &str, probe: &dyn Probe) -> Option<Effect> {
+    if is_enabled(probe, name) {
+        return None;
+    }
+    let what = format!("service {name} enabled");
+    let argv = match is_openrc(probe) {
+        true => vec!["rc-update", "--nocolor", "add", name],
+        false => vec!["systemctl", "enable", name],
+    };
+    Some(Effect::tool(ToolSpec::new(what, argv)))
+}
+
+/// That a service does not start at boot; `None` if it is there and does not. One that a package
+/// brings along may be enabled by it.
+pub(crate) fn disabled(name: &str, probe: &dyn Probe) -> Option<Effect> {
+    if is_there(probe, name) && !is_enabled(probe, name) {
+        return None;
+    }
+    let what = format!("service {name} disabled");
+    let argv = match is_openrc(probe) {
+        true => vec!["rc-update", "--nocolor", "del", name],
+        false => vec!["systemctl", "disable", name],
+    };
+    Some(Effect::tool(ToolSpec::new(what, argv)))
+}
+
+/// A job for a service: `chronyd`.
+pub(crate) fn job(verb: UnitVerb, service: &str, probe: &dyn Probe) -> Effect {
+    if is_openrc(probe) {
+        let what = format!("{} {service}", verb.as_str());
+        let argv = ["rc-service", "--nocolor", service, openrc(verb)];
+        return Effect::tool(ToolSpec::new(what, argv).live_only());
+    }
+    let name = unit(service);
+    Effect::Unit { verb, name }
+}
+
+/// Whether a text can be the name of a service: no option, no path, one word.
+pub(crate) fn is_name(service: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || "_.@-:\\".contains(c);
+    service.starts_with(|c: char| c.is_ascii_alphanumeric()) && service.chars().all(good)
+}
+
+/// As [`enabled`], of the first of several names that the system has: which one that is, is known
+/// only when a package has brought it.
+pub(crate) fn first_enabled(names: &[&str], probe: &dyn Probe) -> Option<Effect> {
+    if let Some(name) = names.iter().find(|name| is_there(probe, name)) {
+        return enabled(name, probe);
+    }
+    let what = format!("service {} enabled", names.join(" or "));
+    let line = match is_openrc(probe) {
+        true => r#"for name; do rc-update --nocolor add "$name" && exit; done; exit 1"#,
+        false => r#"for name; do systemctl enable "$name.service" && exit; done; exit 1"#,
+    };
+    Some(Effect::tool(ToolSpec::new(what, shell(line, names))))
+}
+
+/// As [`job`], of the first of several names that the system has.
+pub(crate) fn first_job(verb: UnitVerb, names: &[&str], probe: &dyn Probe) -> Effect {
+    if let Some(name) = names.iter().find(|name| is_there(probe, name)) {
+        return job(verb, name, probe);
+    }
+    let what = format!("{} {}", verb.as_str(), names.join(" or "));
+    let line = match (is_openrc(probe), verb) {
+        (true, verb) => {
+            let word = openrc(verb);
+            format!(r#"for name; do rc-service --nocolor "$name" {word} && exit; done; exit 1"#)
+        }
+        (false, verb) => {
+            let word = verb.as_str();
+            // Without a systemd that runs there is nothing to start.
+            format!(
+                r#"[ -d /run/systemd/system ] || exit 0; for name; do systemctl --no-block {word} "$name.service" && exit; done; exit 1"#
+            )
+        }
+    };
+    Effect::tool(ToolSpec::new(what, shell(&line, names)).live_only())
+}
+
+/// A line of the shell with these arguments.
+fn shell<'a>(line: &'a str, names: &[&'a str]) -> Vec<&'a str> {
+    let mut argv = vec!["sh", "-c", line, "sh"];
+    argv.extend(names);
+    argv
+}
+
+/// As rc-service(8) calls it.
+const fn openrc(verb: UnitVerb) -> &'static str {
+    match verb {
+        UnitVerb::Start => "start",
+        UnitVerb::Stop => "stop",
+        UnitVerb::Restart | UnitVerb::TryRestart | UnitVerb::Reload => "restart",
+    }
+}
+
+fn is_openrc(probe: &dyn Probe) -> bool {
+    distribution::family(probe) == Family::Alpine
+}
+
+fn is_enabled(probe: &dyn Probe, name: &str) -> bool {
+    if exists(probe, &Path::new(RUNLEVEL).join(name)) {
+        return true;
+    }
+    let unit = unit(name);
+    let dirs = probe.list(Path::new(ENABLED)).ok().flatten();
+    let mut dirs = dirs
+        .into_iter()
+        .flatten()
+        .filter(|dir| dir.ends_with(".wants"));
+    dirs.any(|dir| exists(probe, &Path::new(ENABLED).join(dir).join(&unit)))
+}
+
+fn is_there(probe: &dyn Probe, name: &str) -> bool {
+    let unit = unit(name);
+    let mut units = UNITS.iter().map(|dir| Path::new(dir).join(&unit));
+    units.any(|path| exists(probe, &path))
+        || exists(probe, &PathBuf::from(format!("/etc/init.d/{name}")))
+}
+
+fn exists(probe: &dyn Probe, path: &Path) -> bool {
+    matches!(probe.kind(path), Ok(Some(_)))
+}
+
+/// `salt-minion.service`
+fn unit(name: &str) -> String {
+    match name.contains('.') {
+        true => name.to_owned(),
+        false => format!("{name}.service"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::testing::FakeMachine;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_asked_of_systemd_that_is_so_already() {
+        let unit = "/usr/lib/systemd/system/web.service";
+        let wanted = "/etc/systemd/system/multi-user.target.wants/web.service";
+        let alpine = ("/etc/os-release", "ID=alpine\n");
+        type Files<'a> = &'a [(&'a str, &'a str)];
+        #[rustfmt::skip]
+        let table: [(Files<'_>, Option<&str>, Option<&str>); 5] = [
+            (&[],                                            Some("systemctl enable web"), Some("systemctl disable web")),
+            (&[(unit, "")],                                  Some("systemctl enable web"), None),
+            (&[(unit, ""), (wanted, "")],                    None,                         Some("systemctl disable web")),
+            (&[alpine],                                      Some("rc-update --nocolor add web"),    Some("rc-update --nocolor del web")),
+            (&[alpine, ("/etc/runlevels/default/web", "")],  None,                         Some("rc-update --nocolor del web")),
+        ];
+        let argv = |effect: Option<Effect>| match effect {
+            Some(Effect::Tool(tool)) => Some(tool.argv.join(" ")),
+            _ => None,
+        };
+        for (files, enable, disable) in table {
+            let machine = FakeMachine::with(files);
+            assert_eq!(
+                argv(enabled("web", &machine)).as_deref(),
+                enable,
+                "{files:?}"
+            );
+            assert_eq!(
+                argv(disabled("web", &machine)).as_deref(),
+                disable,
+                "{files:?}"
+            );
+        }
+    }
+}

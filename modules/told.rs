@@ -1,0 +1,172 @@
+//! A mapping of the configuration that is read in many ways, with what is wrong with it.
+
+use contract::effect::{Package, Setting};
+use contract::plan::Problem;
+use contract::secret::Secret;
+use contract::yaml::Value;
+
+use crate::fields::{Fields, plain, wrong};
+use crate::packages;
+use crate::services;
+
+/// The fields of a mapping, and what is wrong with those that were read so far.
+pub(crate) struct Told<'a> {
+    fields: Fields<'a>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl<'a> Told<'a> {
+    /// The fields of `value`, which is at `path`: `puppet`, `ansible.pull[0]`.
+    pub(crate) fn of(path: &str, value: &'a Value) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        match Fields::of(path, value, &mut problems) {
+            Some(fields) => Ok(Self { fields, problems }),
+            None => Err(problems),
+        }
+    }
+
+    /// The fields of a field that is a mapping.
+    pub(crate) fn below(&mut self, key: &str) -> Option<Self> {
+        let below = Self::of(&self.name(key), self.get(key)?);
+        below
+            .map_err(|mut told| self.problems.append(&mut told))
+            .ok()
+    }
+
+    /// A field, unless it is null.
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Value> {
+        self.fields.get(key)
+    }
+
+    /// All fields, in order.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
+        self.fields.pairs()
+    }
+
+    /// `puppet.conf`
+    pub(crate) fn name(&self, key: &str) -> String {
+        self.fields.name(key)
+    }
+
+    /// Text, or what counts as its text.
+    pub(crate) fn text(&mut self, key: &str) -> Option<String> {
+        let text = self.fields.text(key, &mut self.problems)?;
+        Some(text.into_inner())
+    }
+
+    /// Text of one line, such as an argument; empty text is as if it were not there.
+    pub(crate) fn line(&mut self, key: &str) -> Option<String> {
+        let text = self.text(key).filter(|text| !text.is_empty())?;
+        if text.contains(['\n', '\r', '\0']) {
+            self.expected(key, self.get(key)?, "a string of one line");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A line for a file of settings, in one of its sections or before the first one.
+    pub(crate) fn setting(&mut self, section: Option<&str>, key: &str) -> Option<Setting> {
+        let value = self.get(key)?;
+        let is_odd = |name: &str| {
+            let is_line = !name.contains(['\n', '\r', '\0', '=', '[', ']']);
+            name.trim().is_empty() || !is_line || name.starts_with(['#', ';'])
+        };
+        if is_odd(key) || section.is_some_and(is_odd) {
+            let message = format!("{}: that cannot be the name of a setting", self.name(key));
+            let problem = Problem::error(Some(value.place.clone()), message);
+            self.problems.push(problem);
+            return None;
+        }
+        // Tools know `true`, and not Python's `True`.
+        let text = match value.as_bool() {
+            Some(is_on) => is_on.to_string(),
+            None => self.text(key)?,
+        };
+        if text.contains(['\n', '\r', '\0']) {
+            self.expected(key, value, "a string of one line");
+            return None;
+        }
+        Some(Setting {
+            section: section.map(ToOwned::to_owned),
+            name: key.to_owned(),
+            value: Secret::new(text),
+        })
+    }
+
+    /// An absolute path.
+    pub(crate) fn path(&mut self, key: &str) -> Option<String> {
+        let text = self.line(key)?;
+        if text.starts_with('/') && !text.split('/').any(|part| part == "..") {
+            return Some(text);
+        }
+        self.expected(key, self.get(key)?, "an absolute path");
+        None
+    }
+
+    /// The name of a service, which no tool takes for an option.
+    pub(crate) fn service(&mut self, key: &str) -> Option<String> {
+        let text = self.line(key)?;
+        if services::is_name(&text) {
+            return Some(text);
+        }
+        self.expected(key, self.get(key)?, "the name of a service");
+        None
+    }
+
+    /// True or false, or a word for it.
+    pub(crate) fn switch(&mut self, key: &str, default: bool) -> bool {
+        self.fields.switch(key, default, &mut self.problems)
+    }
+
+    /// One of these words; the first if it is another or not given.
+    pub(crate) fn word<T: Copy>(
+        &mut self,
+        key: &str,
+        words: &[(&str, T)],
+        default: T,
+    ) -> Option<T> {
+        let Some(value) = self.get(key) else {
+            return Some(default);
+        };
+        let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
+        if found.is_none() {
+            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let message = format!("{}: expected `{}`", self.name(key), names.join("` or `"));
+            self.problems
+                .push(Problem::error(Some(value.place.clone()), message));
+        }
+        found.map(|(_, meaning)| *meaning)
+    }
+
+    /// A list of words, or one text of them, which blanks part.
+    pub(crate) fn words(&mut self, key: &str) -> Option<Vec<String>> {
+        if let Some(line) = self.get(key)?.as_str() {
+            return Some(line.split_whitespace().map(ToOwned::to_owned).collect());
+        }
+        let words = self.fields.texts(key, &mut self.problems)?;
+        Some(plain(words))
+    }
+
+    /// A mapping as it is written.
+    pub(crate) fn mapping(&mut self, key: &str) -> Option<&'a Value> {
+        let value = self.get(key)?;
+        if value.as_map().is_none() {
+            self.expected(key, value, "a mapping");
+            return None;
+        }
+        Some(value)
+    }
+
+    /// The name of a package.
+    pub(crate) fn package(&mut self, key: &str) -> Option<Package> {
+        let value = self.get(key)?;
+        let package = packages::package(value, &self.name(key));
+        package.map_err(|problem| self.problems.push(problem)).ok()
+    }
+
+    /// Notes that a value is not what is needed.
+    pub(crate) fn expected(&mut self, key: &str, value: &Value, wanted: &str) {
+        let problem = wrong(&self.name(key), value, wanted);
+        self.problems.push(problem);
+    }
+}

@@ -1,0 +1,130 @@
+"""Configuration managers: what is installed, what they are told, and how they are called.
+
+Their tools stand in for themselves: each writes into /srv/tools who called it, where and with what.
+"""
+
+from launch import config
+
+PACKAGES = ["ansible", "chef", "git", "mcollective", "puppet", "puppet-agent", "python3-pip", "ruby3.3", "ruby3.3-dev",
+            "salt-minion"]
+
+
+def image(*tools, packages=PACKAGES, more=""):
+    """A script that makes an image with these tools, and with repositories that have these packages."""
+    lines = [
+        "cat >/usr/bin/apt-cache <<'END'",
+        "#!/bin/sh",
+        "for name in %s; do echo $name; done" % " ".join(packages),
+        "END",
+        ": >/srv/tools; chmod 666 /srv/tools",
+        "cat >/srv/tool <<'END'",
+        "#!/bin/sh",
+        "case \"${0##*/} $*\" in",
+        "'puppet config print config') echo /etc/puppet/puppet.conf; exit ;;",
+        "'puppet config print ssldir') echo /var/lib/puppet/ssl; exit ;;",
+        "'puppet config print csr_attributes') echo /etc/puppet/csr_attributes.yaml; exit ;;",
+        "'ansible-pull --version') echo ansible-pull 2.14.3; exit ;;",
+        "esac",
+        "echo \"$(id -un) $PWD ${ANSIBLE_CONFIG:--} ${0##*/} $*\" >>/srv/tools",
+        "END",
+        "chmod 755 /srv/tool",
+    ]
+    lines += ["cp /srv/tool /usr/bin/%s" % tool for tool in tools]
+    return "\n".join([*lines, more, ""])
+
+
+# Answers one request for a file, or none in a minute.
+SERVE = """
+cd /
+python3 -c '
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+server = HTTPServer(("127.0.0.1", 8000), SimpleHTTPRequestHandler)
+server.timeout = 60
+server.handle_request()' &
+"""
+MINION = image("salt-call", more="mkdir -p /etc/salt/pki/minion")
+PUPPET = image("puppet", more="""
+useradd --system puppet
+mkdir -p /etc/puppet /var/lib/puppet
+printf '[main]\\nssldir = /var/lib/puppet/ssl\\n\\n[agent]\\nserver = puppet\\n' >/etc/puppet/puppet.conf
+""")
+
+DOCUMENTS = [
+    config("salt_minion", """
+salt_minion:
+  conf: {master: salt.example.com, log_level: info, fileserver_backend: [git, roots]}
+  grains: {role: [web, cache], rack: 7, spare: true}
+""", prepare=MINION),
+    config("salt_minion: nothing but its name", "salt_minion: {}", prepare=MINION),
+    config("salt_minion: keys", """
+salt_minion:
+  public_key: |
+    -----BEGIN PUBLIC KEY-----
+    MIIB
+    -----END PUBLIC KEY-----
+  private_key: |
+    -----BEGIN RSA PRIVATE KEY-----
+    MIIB
+    -----END RSA PRIVATE KEY-----
+""", prepare=MINION),
+    config("salt_minion: other names and places", """
+salt_minion: {pkg_name: git, service_name: minion, config_dir: /srv/salt, conf: {master: a}, public_key: a, private_key: b, pki_dir: /srv/pki}
+""", prepare=MINION),
+    config("salt_minion: without a master", "salt_minion: {conf: {file_client: local, id: web}}", prepare=MINION),
+    config("salt_minion: a package that is not there", "salt_minion: {pkg_name: nosuch}", prepare=MINION),
+    config("salt_minion: second boot", "salt_minion: {conf: {master: a}}", prepare=MINION, boots=[{}, {}]),
+    config("mcollective", "mcollective: {conf: {plugin.stomp.host: dbhost, plugin.stomp.port: 6163, daemonize: 1}}",
+           prepare=image()),
+    config("mcollective: without a configuration", "mcollective: {}", prepare=image()),
+    config("mcollective: certificates beside what is there", """
+mcollective:
+  conf:
+    public-cert: |
+      -----BEGIN CERTIFICATE-----
+      MIIB
+    private-cert: |
+      -----BEGIN PRIVATE KEY-----
+      MIIB
+    libdir: /srv/mcollective
+""", prepare=image(more="""
+mkdir -p /etc/mcollective
+printf '# as packaged\\nlibdir = /usr/share/mcollective\\n\\n# log\\nloglevel = info\\n' >/etc/mcollective/server.cfg
+""")),
+    config("puppet", """
+puppet:
+  conf:
+    agent: {server: puppetserver.example.org, certname: '%i', splay: 'true'}
+    user: {color: ansi}
+""", prepare=PUPPET),
+    config("puppet: a certificate and attributes", """
+puppet:
+  conf:
+    agent: {server: puppetserver.example.org}
+    ca_cert: |
+      -----BEGIN CERTIFICATE-----
+      MIIB
+      -----END CERTIFICATE-----
+  csr_attributes:
+    custom_attributes: {1.2.840.113549.1.9.7: 342thbjkt82094y0uthhor289jnqthpc2290}
+    extension_requests: {pp_uuid: ED803750-E3C7-44F5-BB08-41A04433FE2E, pp_image_name: my_ami_image}
+""", prepare=PUPPET),
+    config("puppet: a version", "puppet: {version: '7.23.0', start_service: false}", prepare=PUPPET),
+    config("puppet: a package of another name", "puppet: {package_name: git, start_service: false}", prepare=PUPPET),
+    config("puppet: only the old package is there", "puppet: {start_service: false}", prepare=PUPPET.replace(" puppet-agent", "")),
+    config("puppet: a run", "puppet: {install: false, exec: true}", prepare=PUPPET),
+    config("puppet: a run with arguments", "puppet: {install: false, exec: true, exec_args: [--onetime, --no-daemonize, --tags, 'a b']}",
+           prepare=PUPPET),
+    config("puppet: a certificate's name", "hostname: Web-1\nfqdn: Web-1.example.org\nmanage_etc_hosts: true\n"
+           "puppet: {conf: {agent: {certname: '%i.%f'}}}", prepare=PUPPET),
+    config("puppet: its own installer", """
+puppet:
+  install_type: aio
+  aio_install_url: http://127.0.0.1:8000/srv/tool
+  version: 8.4.0
+  collection: puppet8
+  conf_file: /etc/puppetlabs/puppet/puppet.conf
+  conf: {main: {server: a}}
+""", prepare=PUPPET + SERVE + "mkdir -p /opt/puppetlabs/bin /etc/puppetlabs/puppet\n"
+           "cp /srv/tool /opt/puppetlabs/bin/puppet; : >/etc/puppetlabs/puppet/puppet.conf"),
+    config("puppet: an install type that is none", "puppet: {install_type: nosuch, exec: true}", prepare=PUPPET),
+]
