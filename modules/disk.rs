@@ -1,14 +1,20 @@
 //! What disks look like from the running kernel: proc_pid_mountinfo(5) and sysfs(5). Nothing is
 //! asked of a program, so that a boot on a disk that has its size already starts none.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use contract::machine::Probe;
+use contract::machine::{FileKind, Probe};
+
+pub(crate) mod names;
+pub(crate) mod signature;
+pub(crate) mod table;
 
 /// Sizes and places of partitions are counted in these bytes (linux, `Documentation/block/stat.rst`).
 const SECTOR: u64 = 512;
 /// Kept at a disk's end for the second copy of a GPT.
 const GPT_COPY: u64 = 33;
+/// More links than this lead in a circle.
+const LINKS_MAX: usize = 8;
 /// What growpart(1) thinks too little to grow for: 1 MiB.
 const FUDGE: u64 = 2048;
 
@@ -135,11 +141,113 @@ fn by_number(probe: &dyn Probe, wanted: &str) -> Option<Device> {
     device(probe, &names.into_iter().find(is_it)?)
 }
 
+/// What the kernel calls the device that a path leads to: `nvme1n1`. `None` if nothing is there.
+pub(crate) fn kernel_name(probe: &dyn Probe, path: &str) -> Option<String> {
+    let mut path = PathBuf::from(path);
+    for _ in 0..LINKS_MAX {
+        if probe.kind(&path).ok().flatten()? != FileKind::Link {
+            let dir = path.parent() == Some(Path::new("/dev"));
+            return dir
+                .then(|| path.file_name()?.to_str().map(ToOwned::to_owned))
+                .flatten();
+        }
+        let to = probe.link(&path).ok().flatten()?;
+        path = plain(&path.parent()?.join(to));
+    }
+    None
+}
+
+/// A path without `..`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// `/dev/xvdb1`, `/dev/nvme1n1p1`: a partition of a disk, by what the kernel calls them.
+pub(crate) fn part_name(disk: &str, number: usize) -> String {
+    match disk.ends_with(|c: char| c.is_ascii_digit()) {
+        true => format!("{disk}p{number}"),
+        false => format!("{disk}{number}"),
+    }
+}
+
+/// The partitions of a disk that the kernel knows, by their numbers.
+pub(crate) fn parts(probe: &dyn Probe, disk: &str) -> Vec<(u64, String)> {
+    let base = Path::new("/sys/block").join(disk);
+    let names = probe.list(&base).ok().flatten().unwrap_or_default();
+    let of_name = |name: String| {
+        let place = Path::new("/sys/class/block").join(&name).join("partition");
+        Some((number(probe, &place)?, name))
+    };
+    let below = names.into_iter().filter(|name| name.starts_with(disk));
+    let mut parts: Vec<(u64, String)> = below.filter_map(of_name).collect();
+    parts.sort_unstable();
+    parts
+}
+
+/// The size of a disk's sectors, in bytes.
+pub(crate) fn sector_size(probe: &dyn Probe, disk: &str) -> u64 {
+    let base = Path::new("/sys/class/block").join(disk);
+    let told = number(probe, &base.join("queue/logical_block_size"));
+    told.filter(|size| *size >= SECTOR).unwrap_or(SECTOR)
+}
+
+/// What uses a disk or one of its partitions at this moment, in words; `None` if nothing does.
+pub(crate) fn user(probe: &dyn Probe, disk: &str) -> Option<String> {
+    let parts = parts(probe, disk).into_iter().map(|(_, name)| name);
+    let mut names = std::iter::once(disk.to_owned()).chain(parts);
+    names.find_map(|name| {
+        let base = Path::new("/sys/class/block").join(&name);
+        let holders = probe.list(&base.join("holders")).ok().flatten();
+        if let Some(holder) = holders.unwrap_or_default().first() {
+            return Some(format!("{name} is a part of {holder}"));
+        }
+        if swaps(probe)
+            .iter()
+            .any(|swap| kernel_name(probe, swap).as_ref() == Some(&name))
+        {
+            return Some(format!("{name} is swap space in use"));
+        }
+        let number = text(probe, &base.join("dev")).unwrap_or_default();
+        let mounts = read(probe, "/proc/self/mountinfo").unwrap_or_default();
+        let is_it = |line: &&str| {
+            let source = line
+                .split(" - ")
+                .nth(1)
+                .and_then(|back| back.split(' ').nth(1));
+            let source = source.and_then(|source| source.strip_prefix("/dev/"));
+            line.split(' ').nth(2) == Some(number.as_str()) || source == Some(&name)
+        };
+        let point = mounts.lines().find(is_it)?.split(' ').nth(4)?.to_owned();
+        Some(format!("{name} is mounted on {point}"))
+    })
+}
+
+/// The files and devices that are swap space in use, by their paths (proc_swaps(5)).
+pub(crate) fn swaps(probe: &dyn Probe) -> Vec<String> {
+    let text = read(probe, "/proc/swaps").unwrap_or_default();
+    let first = |line: &str| line.split_whitespace().next().map(ToOwned::to_owned);
+    text.lines().skip(1).filter_map(first).collect()
+}
+
+/// What udev(7) noted of a block device.
+pub(crate) fn udev(probe: &dyn Probe, name: &str) -> Option<String> {
+    let number = text(probe, &Path::new("/sys/class/block").join(name).join("dev"))?;
+    read(probe, &format!("/run/udev/data/b{number}"))
+}
+
 /// The type of a partition as udev(7) found it: a GUID of GPT, `0x83` of MBR.
 pub(crate) fn part_type(probe: &dyn Probe, device: &Device) -> Option<String> {
-    let base = Path::new("/sys/class/block").join(&device.name);
-    let number = text(probe, &base.join("dev"))?;
-    let known = read(probe, &format!("/run/udev/data/b{number}"))?;
+    let known = udev(probe, &device.name)?;
     let line = |line: &str| {
         line.strip_prefix("E:ID_PART_ENTRY_TYPE=")
             .map(str::to_owned)

@@ -13,8 +13,10 @@ mod boothook;
 mod cloud_init;
 mod command;
 mod content;
+mod decimal;
 mod disable_ec2_metadata;
 mod disk;
+mod disk_setup;
 mod distribution;
 mod election;
 mod fan;
@@ -83,6 +85,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<write_files::WriteFiles>(),
     Entry::of::<growpart::GrowPart>(),
     Entry::of::<resizefs::ResizeFs>(),
+    Entry::of::<disk_setup::DiskSetup>(),
     Entry::of::<hostname::SetHostname>(),
     Entry::of::<hostname::UpdateHostname>(),
     Entry::of::<hosts::UpdateEtcHosts>(),

@@ -1,7 +1,7 @@
 //! The two sides of a machine: what can be seen, and what can be done.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::effect::Effect;
 use crate::error::EffectError;
@@ -64,6 +64,23 @@ pub trait Probe {
     /// # Errors
     /// What the kernel said.
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>>;
+
+    /// What a symbolic link holds; `None` if there is no link.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    fn link(&self, _path: &Path) -> io::Result<Option<PathBuf>> {
+        Ok(None)
+    }
+
+    /// The bytes that are free on the file system that holds this directory; `None` if there is no
+    /// such directory.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    fn free(&self, _path: &Path) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
 
     /// Whether there is a regular file that somebody may execute, links followed.
     ///

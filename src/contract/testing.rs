@@ -27,6 +27,10 @@ use crate::yaml;
 pub struct FakeMachine {
     /// Its files.
     pub files: RefCell<BTreeMap<PathBuf, Vec<u8>>>,
+    /// Its symbolic links, and what they hold.
+    pub links: BTreeMap<PathBuf, PathBuf>,
+    /// The bytes that are free on its file system.
+    pub free: Option<u64>,
     /// Everything that was asked of it, in order: effects, `settle`, `append PATH durable`.
     pub log: RefCell<Vec<String>>,
     /// An effect whose line begins with this fails.
@@ -73,10 +77,21 @@ impl Probe for FakeMachine {
     }
 
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {
+        if self.links.contains_key(path) {
+            return Ok(Some(FileKind::Link));
+        }
         if self.files.borrow().contains_key(path) {
             return Ok(Some(FileKind::File));
         }
         Ok(self.list(path)?.map(|_| FileKind::Directory))
+    }
+
+    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        Ok(self.links.get(path).cloned())
+    }
+
+    fn free(&self, _: &Path) -> io::Result<Option<u64>> {
+        Ok(self.free)
     }
 }
 

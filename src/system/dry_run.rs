@@ -292,6 +292,17 @@ impl Probe for DryRun<'_> {
         }
     }
 
+    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        match self.paths.borrow().get(path) {
+            Some(_) => Ok(None),
+            None => self.host.link(path),
+        }
+    }
+
+    fn free(&self, path: &Path) -> io::Result<Option<u64>> {
+        self.host.free(path)
+    }
+
     fn is_executable(&self, path: &Path) -> io::Result<bool> {
         match self.paths.borrow().get(path) {
             Some(entry) => Ok(matches!(entry, Entry::File(_))),

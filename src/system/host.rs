@@ -15,8 +15,10 @@ use contract::machine::{FileKind, Probe};
 use contract::output::Output;
 use net::s3::S3;
 use nix::dir::Dir;
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{geteuid, syncfs};
 
 use crate::lane::Lane;
@@ -250,6 +252,29 @@ impl Probe for Host {
 
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {
         Ok(self.stat(path)?.map(|stat| kind_of(&stat)))
+    }
+
+    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        if path.file_name().is_none() {
+            return Ok(None);
+        }
+        let Some((dir, name)) = absent(self.root.parent(path, false))? else {
+            return Ok(None);
+        };
+        match nix::fcntl::readlinkat(&dir, name.as_os_str()) {
+            Ok(to) => Ok(Some(PathBuf::from(to))),
+            Err(Errno::EINVAL | Errno::ENOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn free(&self, path: &Path) -> io::Result<Option<u64>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+        let Some(fd) = absent(self.root.open(path, flags, 0))? else {
+            return Ok(None);
+        };
+        let found = fstatvfs(&fd)?;
+        Ok(found.blocks_free().checked_mul(found.fragment_size()))
     }
 }
 

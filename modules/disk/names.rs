@@ -1,0 +1,264 @@
+//! Disks by the names that people and clouds give them.
+//!
+//! On instances of the Nitro system a volume that was attached as `/dev/sdf` is called `nvme1n1`, or
+//! whichever number comes. The name that it was attached under is told by the volume itself, to who
+//! may send it commands (`Identify Controller`), and by links that udev(7) makes where the image has
+//! rules for it; a volume's id is its serial number. So an id is always found, and a name by its link
+//! or, if only one disk can be meant, by the metadata.
+//!
+//! Source: EC2 User Guide, "Map Amazon EBS volumes to NVMe device names" and "Device names for
+//! volumes on Amazon EC2 instances"; cloud-init, `cloudinit/sources/DataSourceEc2.py`
+//! (`device_name_to_device`) and `cloudinit/sources/__init__.py` (`_remap_device`).
+
+use std::path::Path;
+
+use contract::instance::InstanceMetadata;
+use contract::machine::Probe;
+use contract::module::Context;
+use contract::place::Place;
+use contract::plan::Problem;
+use contract::yaml::{Mapping, Value};
+
+use super::text;
+
+/// What the controller of a volume says that it is.
+const EBS: &str = "Amazon Elastic Block Store";
+const INSTANCE_STORE: &str = "Amazon EC2 NVMe Instance Storage";
+/// What kernels call `sdf`.
+const PREFIXES: [&str; 4] = ["sd", "xvd", "vd", "vtb"];
+
+/// Who knows what a name means.
+pub(crate) struct Names<'a> {
+    probe: &'a dyn Probe,
+    instance: &'a InstanceMetadata,
+    aliases: Option<&'a Mapping>,
+}
+
+/// Why a name is no disk's.
+pub(crate) struct Unknown {
+    /// The volumes that may be meant, by their ids.
+    volumes: Vec<String>,
+}
+
+impl Unknown {
+    /// What to say of it. `key` is where it stands.
+    pub(crate) fn problem(&self, place: Place, key: &str, name: &str) -> Problem {
+        let name = shown(name);
+        if self.volumes.is_empty() {
+            let message = format!("{key}: there is no device `{name}`");
+            let hint =
+                "`lsblk` shows what there is; a volume of EBS can be named by its id, `vol-...`";
+            return Problem::error(Some(place), message).hint(hint);
+        }
+        let message = format!("{key}: which volume `{name}` is cannot be told on this instance");
+        let volumes = self.volumes.join("`, `");
+        Problem::error(Some(place), message).hint(format!("write the volume's id: `{volumes}`"))
+    }
+}
+
+/// A name for a message: without what a terminal would take for more than text.
+pub(crate) fn shown(name: &str) -> String {
+    name.chars()
+        .take(64)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+impl<'a> Names<'a> {
+    /// `aliases`: `device_aliases`, a mapping from names to names.
+    pub(crate) fn new(ctx: &Context<'a>, aliases: Option<&'a Value>) -> Self {
+        Self {
+            probe: ctx.probe,
+            instance: ctx.instance,
+            aliases: aliases.and_then(Value::as_map),
+        }
+    }
+
+    /// What somebody calls so in `device_aliases`, else the name itself.
+    pub(crate) fn alias(&self, name: &str) -> String {
+        let alias = self.aliases.and_then(|all| all.get(name)?.as_str());
+        alias.unwrap_or(name).to_owned()
+    }
+
+    /// The path of what the metadata calls `name`: `ephemeral0`, `ebs1`, `swap`.
+    pub(crate) fn of_metadata(&self, name: &str) -> Option<String> {
+        let mapping = self
+            .instance
+            .rest
+            .get("meta-data")?
+            .get("block-device-mapping")?;
+        let named = |name: &str| mapping.get(name)?.as_str().filter(|name| !name.is_empty());
+        // Eucalyptus numbers none.
+        let device = named(name).or_else(|| named("ephemeral").filter(|_| name == "ephemeral0"))?;
+        let path = absolute(device);
+        let found = self.device(&path).ok();
+        // An instance may say that it has one, and have none.
+        found.or_else(|| (name != "ephemeral0").then_some(path))
+    }
+
+    /// The path of the disk or partition that somebody calls `name`.
+    ///
+    /// # Errors
+    /// When there is none, or which one it is cannot be told.
+    pub(crate) fn find(&self, name: &str) -> Result<String, Unknown> {
+        // Some leave the number away.
+        let name = match self.alias(name).as_str() {
+            "ephemeral" => "ephemeral0".to_owned(),
+            name => name.to_owned(),
+        };
+        let nothing = || Unknown {
+            volumes: Vec::new(),
+        };
+        let wanted = name.trim_start_matches("/dev/");
+        let told = self.of_metadata(&name);
+        if let Some(path) = told.as_ref().filter(|path| self.is_there(path)) {
+            return Ok(path.clone());
+        }
+        if matches!(name.as_str(), "root" | "ami") {
+            let root = self.root().map(|disk| absolute(&disk));
+            return root.ok_or_else(nothing);
+        }
+        if told.is_some() {
+            return Err(nothing());
+        }
+        if let Some(volume) = volume_id(wanted) {
+            return self.volume(&volume).ok_or_else(nothing);
+        }
+        if let Some(number) = name.strip_prefix("ephemeral") {
+            let number = if number.is_empty() {
+                Ok(0)
+            } else {
+                number.parse()
+            };
+            let stores = self.nvme(INSTANCE_STORE);
+            let store = number
+                .ok()
+                .and_then(|number: usize| stores.into_iter().nth(number));
+            return store.map(|(disk, _)| absolute(&disk)).ok_or_else(nothing);
+        }
+        self.device(&absolute(&name))
+    }
+
+    /// A path as it is, or what the kernel calls it here.
+    fn device(&self, path: &str) -> Result<String, Unknown> {
+        if self.is_there(path) {
+            return Ok(path.to_owned());
+        }
+        let name = path.trim_start_matches("/dev/");
+        let rest = || PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix));
+        let Some(rest) = rest().filter(|rest| !rest.is_empty() && !rest.contains('/')) else {
+            return Err(Unknown {
+                volumes: Vec::new(),
+            });
+        };
+        let all = PREFIXES.iter().map(|prefix| format!("/dev/{prefix}{rest}"));
+        if let Some(found) = all.into_iter().find(|path| self.is_there(path)) {
+            return Ok(found);
+        }
+        self.attached_as(rest)
+    }
+
+    /// The volume that was attached as `/dev/sdREST`, if the metadata speaks of one volume alone, and
+    /// there is one alone beside the root disk.
+    fn attached_as(&self, rest: &str) -> Result<String, Unknown> {
+        let root = self.root();
+        let mut volumes = self.nvme(EBS);
+        volumes.retain(|(disk, _)| Some(disk) != root.as_ref());
+        let mapping = self.instance.rest.get("meta-data");
+        let mapping = mapping.and_then(|data| data.get("block-device-mapping")?.as_object());
+        let ebs = mapping
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| key.starts_with("ebs"));
+        let names: Vec<&str> = ebs.filter_map(|(_, device)| device.as_str()).collect();
+        let is_it = |name: &str| {
+            let name = name.trim_start_matches("/dev/");
+            PREFIXES
+                .iter()
+                .any(|prefix| name.strip_prefix(prefix) == Some(rest))
+        };
+        match (volumes.as_slice(), names.as_slice()) {
+            ([(disk, serial)], [name]) if is_it(name) => Ok(self.lasting(disk, serial)),
+            _ => Err(Unknown {
+                volumes: volumes.iter().map(|(_, serial)| dashed(serial)).collect(),
+            }),
+        }
+    }
+
+    /// The path of the volume whose serial number is this: `vol0123...`.
+    fn volume(&self, serial: &str) -> Option<String> {
+        let mut all = self.nvme(EBS).into_iter();
+        if let Some((disk, serial)) = all.find(|(_, own)| own == serial) {
+            return Some(self.lasting(&disk, &serial));
+        }
+        let link = by_id(serial);
+        self.is_there(&link).then_some(link)
+    }
+
+    /// A name that is the same at the next boot, if udev(7) has made it.
+    fn lasting(&self, disk: &str, serial: &str) -> String {
+        let link = by_id(serial);
+        if self.is_there(&link) {
+            link
+        } else {
+            absolute(disk)
+        }
+    }
+
+    /// The NVMe disks of a model, and their serial numbers, in the order of their numbers.
+    fn nvme(&self, model: &str) -> Vec<(String, String)> {
+        let all = Path::new("/sys/block");
+        let names = self.probe.list(all).ok().flatten().unwrap_or_default();
+        let mut found: Vec<(String, String)> = Vec::new();
+        for name in names.into_iter().filter(|name| name.starts_with("nvme")) {
+            let device = all.join(&name).join("device");
+            let field = |field: &str| text(self.probe, &device.join(field));
+            if field("model").is_some_and(|own| own == model) {
+                found.push((name, field("serial").unwrap_or_default()));
+            }
+        }
+        found.sort_by_key(|(name, _)| (name.len(), name.clone()));
+        found
+    }
+
+    /// The disk that the root file system is on.
+    fn root(&self) -> Option<String> {
+        let root = super::mounted(self.probe, "/")?;
+        let device = super::device_of(self.probe, &root)?;
+        Some(device.part.map_or(device.name, |part| part.disk))
+    }
+
+    fn is_there(&self, path: &str) -> bool {
+        matches!(self.probe.kind(Path::new(path)), Ok(Some(_)))
+    }
+}
+
+/// `vol0123...`, if this is a volume's id, with or without its dash.
+fn volume_id(name: &str) -> Option<String> {
+    let digits = name.strip_prefix("vol")?;
+    let digits = digits.strip_prefix('-').unwrap_or(digits);
+    let is_id = digits.len() >= 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| format!("vol{}", digits.to_ascii_lowercase()))
+}
+
+/// A serial number as people write a volume's id.
+fn dashed(serial: &str) -> String {
+    match serial.strip_prefix("vol") {
+        Some(digits) => format!("vol-{digits}"),
+        None => serial.to_owned(),
+    }
+}
+
+fn by_id(serial: &str) -> String {
+    format!("/dev/disk/by-id/nvme-{}_{serial}", EBS.replace(' ', "_"))
+}
+
+fn absolute(name: &str) -> String {
+    match name.starts_with('/') {
+        true => name.to_owned(),
+        false => format!("/dev/{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

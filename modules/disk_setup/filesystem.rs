@@ -1,0 +1,347 @@
+//! File systems as `fs_setup` describes them, one entry each.
+//!
+//! Source: cloud-init, `cloudinit/config/cc_disk_setup.py` (`mkfs`, `find_device_node`).
+
+use std::time::Duration;
+
+use contract::effect::{CommandSpec, Effect, Program, ToolSpec};
+use contract::plan::Problem;
+use contract::yaml::{Kind, Value};
+
+use super::layout::wrong;
+use super::view::{Node, View};
+use crate::disk::names::shown;
+use crate::{distribution, switch};
+
+/// A file system of many terabytes takes minutes.
+const TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// An entry of `fs_setup`.
+pub(super) struct Wanted<'v> {
+    entry: &'v Value,
+    path: String,
+    label: String,
+    kind: Option<String>,
+    /// What makes it, if somebody says so.
+    command: Option<&'v Value>,
+    options: Vec<String>,
+    overwrite: bool,
+    replaces: Option<String>,
+    place: Where,
+}
+
+/// Where on its device a file system shall be.
+enum Where {
+    /// On the device itself.
+    Whole,
+    /// On the partition of this number.
+    Part(usize),
+    /// On the first that holds it or is free. `by_label`: one of another label is another one.
+    First { by_label: bool },
+}
+
+/// What an entry comes to.
+pub(super) enum Outcome {
+    /// It is so, or it is to be made.
+    Effects(Vec<Effect>),
+    /// It is left undone.
+    Left(Problem),
+}
+
+impl<'v> Wanted<'v> {
+    /// Reads an entry. `number` is the partition that its device's name ends with: `ephemeral0.1`.
+    pub(super) fn read(
+        entry: &'v Value,
+        path: &str,
+        number: Option<&str>,
+        odd: &mut Vec<Problem>,
+    ) -> Result<Self, Problem> {
+        let field = |name: &str| entry.get(name).filter(|value| !value.is_null());
+        let text = |name: &str| match field(name) {
+            None => Ok(None),
+            Some(value) => {
+                let expected = || wrong(value, &format!("{path}.{name}"), "a string");
+                value.to_text().map(Some).ok_or_else(expected)
+            }
+        };
+        let kind = text("filesystem")?.filter(|kind| !kind.is_empty());
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if kind.as_deref().is_some_and(|kind| {
+            !kind.starts_with(char::is_alphanumeric) || !kind.chars().all(is_name)
+        }) {
+            let value = field("filesystem").unwrap_or(entry);
+            return Err(wrong(
+                value,
+                &format!("{path}.filesystem"),
+                "the name of a file system, such as `ext4`",
+            ));
+        }
+        let command =
+            field("cmd").filter(|value| value.as_str() != Some("") && value.as_list() != Some(&[]));
+        if kind.is_none() && command.is_none() {
+            let message =
+                format!("{path}: without `filesystem` or `cmd` nobody knows what to make");
+            return Err(Problem::error(Some(entry.place.clone()), message));
+        }
+        let label = text("label")?.unwrap_or_default();
+        if label.contains('\0') {
+            return Err(wrong(entry, &format!("{path}.label"), "a string"));
+        }
+        let key = format!("{path}.overwrite");
+        let overwrite = switch::or(false, &key, field("overwrite"), odd);
+        let options = match field("extra_opts") {
+            None => Vec::new(),
+            Some(value) => options(value)
+                .ok_or_else(|| wrong(value, &format!("{path}.extra_opts"), "a list of strings"))?,
+        };
+        let replaces = field("replace_fs").filter(|value| value.as_bool() != Some(false));
+        let given = field("partition");
+        let place = match number {
+            Some(number) => place(Some(number), entry, path)?,
+            None => {
+                let text = given.map(|value| value.to_text().unwrap_or_default());
+                place(text.as_deref(), given.unwrap_or(entry), path)?
+            }
+        };
+        Ok(Self {
+            entry,
+            path: path.to_owned(),
+            label,
+            kind,
+            command,
+            options,
+            overwrite,
+            replaces: replaces.and_then(Value::to_text),
+            place,
+        })
+    }
+
+    /// What brings it about on a disk or partition that looks like this.
+    pub(super) fn plan(&self, view: &View<'_>) -> Outcome {
+        let found = match &self.place {
+            Where::Whole => self.on(&view.whole(), false),
+            Where::Part(number) => match view.part(*number) {
+                Some(node) => self.on(&node, false),
+                None => {
+                    let name = view.part_name(*number);
+                    return self.left(format!("there is no partition /dev/{name}"));
+                }
+            },
+            Where::First { by_label } => return self.first(view, *by_label),
+        };
+        found.unwrap_or_else(Outcome::Left)
+    }
+
+    /// The first that holds it already, that holds what it replaces, or that holds nothing.
+    fn first(&self, view: &View<'_>, by_label: bool) -> Outcome {
+        let mut is_used = false;
+        for node in view.nodes() {
+            let kind = node.holds.as_ref().map(|holds| holds.kind.as_str());
+            if !by_label && kind.is_some() && kind == self.replaces.as_deref() {
+                return self.on(&node, true).unwrap_or_else(Outcome::Left);
+            }
+            let is_label = |node: &Node<'_>| {
+                node.holds
+                    .as_ref()
+                    .is_some_and(|holds| holds.label == self.label)
+            };
+            if kind.is_some() && kind == self.kind.as_deref() && (!by_label || is_label(&node)) {
+                return Outcome::Effects(Vec::new());
+            }
+            is_used |= node.is_part || kind.is_some();
+            if node.is_part && kind.is_none() {
+                return self.on(&node, false).unwrap_or_else(Outcome::Left);
+            }
+        }
+        match is_used {
+            false => self.on(&view.whole(), false).unwrap_or_else(Outcome::Left),
+            true => {
+                let message = format!("{}: nothing is free on /dev/{}", self.path, view.name());
+                Outcome::Left(Problem::warning(Some(self.entry.place.clone()), message))
+            }
+        }
+    }
+
+    /// The file system on one disk or partition. What is there already is not lost by mistake, as it
+    /// is with cloud-init, which asks for no `overwrite` where somebody names a partition or `none`.
+    fn on(&self, node: &Node<'_>, replaces: bool) -> Result<Outcome, Problem> {
+        let is_it = |node: &Node<'_>| {
+            let holds = node.holds.as_ref();
+            holds.is_some_and(|holds| {
+                Some(&holds.kind) == self.kind.as_ref() && holds.label == self.label
+            })
+        };
+        let name = &node.name;
+        let may_overwrite = self.overwrite && self.command.is_none();
+        if is_it(node) && !may_overwrite {
+            return Ok(Outcome::Effects(Vec::new()));
+        }
+        if let Some(user) = &node.user {
+            return Err(self.problem(format!("/dev/{name} stays as it is, for {user}")));
+        }
+        if !(self.overwrite || replaces) {
+            if node.has_parts {
+                let hint = "say with `partition` which one it is, or take the table away with `disk_setup`, `layout: remove`";
+                let message = format!("/dev/{name} has partitions, and stays as it is");
+                return Err(self.problem(message).hint(hint));
+            }
+            if let Some(holds) = &node.holds {
+                let holds = match holds.label.as_str() {
+                    "" => holds.kind.clone(),
+                    label => format!("{} `{}`", holds.kind, shown(label)),
+                };
+                let message = format!("/dev/{name} holds {holds} already, and stays as it is");
+                return Err(self
+                    .problem(message)
+                    .hint("say `overwrite: true` if that may be lost"));
+            }
+        }
+        self.make(node).map(|effect| Outcome::Effects(vec![effect]))
+    }
+
+    fn make(&self, node: &Node<'_>) -> Result<Effect, Problem> {
+        let device = format!("/dev/{}", node.name);
+        if let Some(command) = self.command {
+            let program = program(command, &|name| match name {
+                "label" => Some(self.label.clone()),
+                "filesystem" => Some(self.kind.clone().unwrap_or_else(|| "None".to_owned())),
+                "device" => Some(device.clone()),
+                _ => None,
+            });
+            let expected = || {
+                let wanted = "a command line with %(label)s, %(filesystem)s and %(device)s in it";
+                wrong(command, &format!("{}.cmd", self.path), wanted)
+            };
+            return Ok(Effect::Run(CommandSpec {
+                label: format!("{}.cmd", self.path),
+                program: program.ok_or_else(expected)?,
+                env: Vec::new(),
+                timeout: None,
+            }));
+        }
+        let kind = self.kind.as_deref().unwrap_or_default();
+        let names = [format!("mkfs.{kind}"), format!("mk{kind}")];
+        let tool = names
+            .iter()
+            .find(|name| distribution::has_program(node.probe, name));
+        let Some(tool) = tool else {
+            let message = format!("the image has no mkfs.{kind}");
+            return Err(self
+                .problem(message)
+                .hint("install the tools of that file system in the image"));
+        };
+        let mut argv = vec![tool.clone()];
+        if !self.label.is_empty() {
+            argv.extend(["-L".to_owned(), self.label.clone()]);
+        }
+        if self.overwrite || !node.is_part {
+            argv.extend(force(kind).map(ToOwned::to_owned));
+        }
+        argv.extend(self.options.iter().cloned());
+        argv.push(device.clone());
+        let mut spec = ToolSpec::new(format!("{kind} on {device}"), argv);
+        spec.timeout = TIMEOUT;
+        Ok(Effect::tool(spec))
+    }
+
+    fn left(&self, message: String) -> Outcome {
+        Outcome::Left(self.problem(message))
+    }
+
+    fn problem(&self, message: String) -> Problem {
+        let place = Some(self.entry.place.clone());
+        Problem::error(place, format!("{}: {message}", self.path))
+    }
+}
+
+fn place(text: Option<&str>, at: &Value, path: &str) -> Result<Where, Problem> {
+    let word = text.unwrap_or("any").trim();
+    match word.to_ascii_lowercase().as_str() {
+        "any" => Ok(Where::First { by_label: false }),
+        "auto" => Ok(Where::First { by_label: true }),
+        "none" | "" => Ok(Where::Whole),
+        digits => {
+            let number = digits
+                .parse()
+                .ok()
+                .filter(|number| (1..=256).contains(number));
+            let wanted = "`auto`, `any`, `none` or the number of a partition";
+            let expected = || wrong(at, &format!("{path}.partition"), wanted);
+            number.map(Where::Part).ok_or_else(expected)
+        }
+    }
+}
+
+/// Words for mkfs(8).
+fn options(given: &Value) -> Option<Vec<String>> {
+    match &given.kind {
+        Kind::List(words) => words.iter().map(Value::to_text).collect(),
+        Kind::String(words) => Some(words.split_whitespace().map(ToOwned::to_owned).collect()),
+        _ => None,
+    }
+}
+
+/// What makes a tool go on where it would rather ask.
+fn force(kind: &str) -> Option<&'static str> {
+    match kind {
+        "btrfs" | "xfs" | "reiserfs" | "swap" => Some("-f"),
+        kind if kind.contains("ext") => Some("-F"),
+        _ => None,
+    }
+}
+
+/// A command with what Python's `%` puts into it; `None` if that cannot be done.
+fn program(command: &Value, value: &dyn Fn(&str) -> Option<String>) -> Option<Program> {
+    let fill = |text: &str| filled(text, value);
+    match &command.kind {
+        Kind::String(line) => fill(line).map(Program::Shell),
+        Kind::List(words) => {
+            let words = words.iter().map(|word| fill(&word.to_text()?));
+            words.collect::<Option<Vec<_>>>().map(Program::Argv)
+        }
+        _ => None,
+    }
+}
+
+fn filled(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let mut pieces = text.split('%');
+    let mut filled = pieces.next().unwrap_or_default().to_owned();
+    while let Some(piece) = pieces.next() {
+        if piece.is_empty() {
+            // `%%`
+            filled.push('%');
+            filled += pieces.next()?;
+            continue;
+        }
+        let (name, rest) = piece.strip_prefix('(')?.split_once(')')?;
+        filled += &value(name)?;
+        filled += rest.strip_prefix('s')?;
+    }
+    Some(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_filled_as_python_fills_it() {
+        let value = |name: &str| (name == "device").then(|| "/dev/xvdb".to_owned());
+        #[rustfmt::skip]
+        let table = [
+            ("mkfs %(device)s -m 1",   Some("mkfs /dev/xvdb -m 1")),
+            ("%(device)s%(device)s",   Some("/dev/xvdb/dev/xvdb")),
+            ("df %%x %(device)s",      Some("df %x /dev/xvdb")),
+            ("echo 100%%",             Some("echo 100%")),
+            ("%%(device)s",            Some("%(device)s")),
+            ("echo",                   Some("echo")),
+            ("date +%s",               None),
+            ("%(size)s",               None),
+            ("%(device)d",             None),
+            ("100%",                   None),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(filled(text, &value).as_deref(), wanted, "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A disk as it will look when its partitions are as they shall be.
+
+use contract::machine::Probe;
+
+use crate::disk::signature::{self, Signature};
+use crate::disk::{self, part_name};
+
+/// A disk or a partition that a file system may be put on.
+pub(super) struct View<'a> {
+    probe: &'a dyn Probe,
+    name: String,
+    is_part: bool,
+    /// How many fresh partitions there will be; `None` where all stays as it is.
+    fresh: Option<usize>,
+}
+
+/// One place for a file system.
+pub(super) struct Node<'a> {
+    pub(super) probe: &'a dyn Probe,
+    /// `xvdb1`.
+    pub(super) name: String,
+    /// Whether it is a partition, or else a whole disk.
+    pub(super) is_part: bool,
+    /// Whether it is a disk with partitions.
+    pub(super) has_parts: bool,
+    /// What is on it.
+    pub(super) holds: Option<Signature>,
+    /// Who uses it, in words.
+    pub(super) user: Option<String>,
+}
+
+impl<'a> View<'a> {
+    /// The block device of this name. `fresh`: how many partitions it is about to get.
+    pub(super) fn new(probe: &'a dyn Probe, name: &str, fresh: Option<usize>) -> Self {
+        let device = disk::device(probe, name);
+        Self {
+            probe,
+            name: name.to_owned(),
+            is_part: device.is_some_and(|device| device.part.is_some()),
+            fresh,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn part_name(&self, number: usize) -> String {
+        part_name(&self.name, number)
+    }
+
+    /// The device itself.
+    pub(super) fn whole(&self) -> Node<'a> {
+        let count = self.fresh.unwrap_or_else(|| self.parts().len());
+        match self.fresh {
+            Some(_) => self.blank(self.name.clone(), false, count > 0),
+            None => self.there(&self.name, self.is_part, count > 0),
+        }
+    }
+
+    /// The partition of this number, if there will be one.
+    pub(super) fn part(&self, number: usize) -> Option<Node<'a>> {
+        let name = self.part_name(number);
+        match self.fresh {
+            Some(count) => (number <= count).then(|| self.blank(name, true, false)),
+            None => disk::device(self.probe, &name).map(|_| self.there(&name, true, false)),
+        }
+    }
+
+    /// The device, and then its partitions.
+    pub(super) fn nodes(&self) -> Vec<Node<'a>> {
+        let mut nodes = vec![self.whole()];
+        match self.fresh {
+            Some(count) => nodes.extend((1..=count).filter_map(|number| self.part(number))),
+            None => {
+                let parts = self.parts();
+                nodes.extend(parts.iter().map(|name| self.there(name, true, false)));
+            }
+        }
+        nodes
+    }
+
+    fn parts(&self) -> Vec<String> {
+        let parts = disk::parts(self.probe, &self.name);
+        parts.into_iter().map(|(_, name)| name).collect()
+    }
+
+    fn there(&self, name: &str, is_part: bool, has_parts: bool) -> Node<'a> {
+        Node {
+            probe: self.probe,
+            name: name.to_owned(),
+            is_part,
+            has_parts,
+            holds: signature::on(self.probe, name),
+            user: disk::user(self.probe, name),
+        }
+    }
+
+    const fn blank(&self, name: String, is_part: bool, has_parts: bool) -> Node<'a> {
+        Node {
+            probe: self.probe,
+            name,
+            is_part,
+            has_parts,
+            holds: None,
+            user: None,
+        }
+    }
+}
