@@ -77,6 +77,12 @@ pub(crate) fn mounted(probe: &dyn Probe, point: &str) -> Option<Mounted> {
     })
 }
 
+/// What is mounted on a directory, or else on the next one above it.
+pub(crate) fn mounted_above(probe: &dyn Probe, dir: &Path) -> Option<Mounted> {
+    let mut dirs = dir.ancestors().filter_map(Path::to_str);
+    dirs.find_map(|dir| mounted(probe, dir))
+}
+
 /// The device that is mounted; `None` if it is none that the kernel lists, as in a container.
 pub(crate) fn device_of(probe: &dyn Probe, mounted: &Mounted) -> Option<Device> {
     let named = mounted
@@ -310,7 +316,8 @@ fn text(probe: &dyn Probe, path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
-fn read(probe: &dyn Probe, path: &str) -> Option<String> {
+/// A text; `None` if there is none.
+pub(crate) fn read(probe: &dyn Probe, path: &str) -> Option<String> {
     let bytes = probe.read(Path::new(path)).ok().flatten()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -35,6 +35,7 @@ mod landscape;
 mod locale;
 mod lxd;
 mod mcollective;
+mod mounts;
 mod packages;
 mod part_handlers;
 mod power_state;
@@ -86,6 +87,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<growpart::GrowPart>(),
     Entry::of::<resizefs::ResizeFs>(),
     Entry::of::<disk_setup::DiskSetup>(),
+    Entry::of::<mounts::Mounts>(),
     Entry::of::<hostname::SetHostname>(),
     Entry::of::<hostname::UpdateHostname>(),
     Entry::of::<hosts::UpdateEtcHosts>(),

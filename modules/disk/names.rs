@@ -41,6 +41,11 @@ pub(crate) struct Unknown {
 }
 
 impl Unknown {
+    /// Whether it may be one of several disks.
+    pub(crate) const fn is_unclear(&self) -> bool {
+        !self.volumes.is_empty()
+    }
+
     /// What to say of it. `key` is where it stands.
     pub(crate) fn problem(&self, place: Place, key: &str, name: &str) -> Problem {
         let name = shown(name);
@@ -125,15 +130,9 @@ impl<'a> Names<'a> {
             return self.volume(&volume).ok_or_else(nothing);
         }
         if let Some(number) = name.strip_prefix("ephemeral") {
-            let number = if number.is_empty() {
-                Ok(0)
-            } else {
-                number.parse()
-            };
             let stores = self.nvme(INSTANCE_STORE);
-            let store = number
-                .ok()
-                .and_then(|number: usize| stores.into_iter().nth(number));
+            let number: Option<usize> = number.parse().ok();
+            let store = number.and_then(|number| stores.into_iter().nth(number));
             return store.map(|(disk, _)| absolute(&disk)).ok_or_else(nothing);
         }
         self.device(&absolute(&name))

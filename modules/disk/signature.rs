@@ -156,7 +156,10 @@ mod tests {
 
     use super::*;
 
-    fn bytes(marks: &[(usize, &[u8])]) -> Vec<u8> {
+    type Mark = (usize, &'static [u8]);
+    type Found = Option<(&'static str, &'static str)>;
+
+    fn bytes(marks: &[Mark]) -> Vec<u8> {
         let mut bytes = vec![0; REACH];
         for (at, mark) in marks {
             bytes[*at..at + mark.len()].copy_from_slice(mark);
@@ -166,10 +169,10 @@ mod tests {
 
     #[test]
     fn what_is_on_a_disk_is_known_by_its_marks() {
-        const EXT: (usize, &[u8]) = (0x438, b"\x53\xef");
-        const EXTENTS: (usize, &[u8]) = (0x460, b"\x40");
+        const EXT: Mark = (0x438, b"\x53\xef");
+        const EXTENTS: Mark = (0x460, b"\x40");
         #[rustfmt::skip]
-        let table: [(&[(usize, &[u8])], Option<(&str, &str)>); 11] = [
+        let table: [(&[Mark], Found); 11] = [
             (&[],                                                          None),
             (&[EXT, EXTENTS, (0x478, b"data")],                            Some(("ext4", "data"))),
             (&[EXT, (0x464, b"\x08")],                                     Some(("ext4", ""))),

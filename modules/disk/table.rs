@@ -81,7 +81,7 @@ fn gpt(header: &[u8], sector: u64, part: &dyn Fn(u64, usize) -> Option<Vec<u8>>)
         let len = le32(header, 84).filter(|len| (128..=GPT_ENTRY_MAX).contains(len))?;
         let all = part(at.checked_mul(sector)?, usize::try_from(count * len).ok()?)?;
         let kinds = all.chunks(usize::try_from(len).ok()?).map(guid);
-        let used = kinds.map(|kind| kind.unwrap_or_default());
+        let used = kinds.map(Option::unwrap_or_default);
         Some(used.filter(|kind| !kind.is_empty()).collect())
     };
     let types = entries().unwrap_or_else(|| damaged().types);
@@ -146,7 +146,10 @@ mod tests {
         0xe4,
     ];
 
-    fn table(changes: &[(usize, &[u8])]) -> Option<Table> {
+    type Change = (usize, &'static [u8]);
+    type Found = Option<(Label, &'static [&'static str])>;
+
+    fn table(changes: &[Change]) -> Option<Table> {
         let mut bytes = vec![0; 64 * 1024];
         for (at, change) in changes {
             bytes[*at..at + change.len()].copy_from_slice(change);
@@ -164,18 +167,17 @@ mod tests {
 
     #[test]
     fn a_table_is_read_as_it_stands_on_the_disk() {
-        const END: (usize, &[u8]) = (510, &MBR_END);
-        const PMBR: (usize, &[u8]) = (450, &[PROTECTIVE]);
-        const HEADER: (usize, &[u8]) = (512, GPT_MARK);
-        const ENTRIES: (usize, &[u8]) =
-            (584, &[2, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0]);
-        const HUGE: (usize, &[u8]) = (
+        const END: Change = (510, &MBR_END);
+        const PMBR: Change = (450, &[PROTECTIVE]);
+        const HEADER: Change = (512, GPT_MARK);
+        const ENTRIES: Change = (584, &[2, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0]);
+        const HUGE: Change = (
             584,
             &[2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 128, 0, 0, 0],
         );
-        let linux = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
+        const GUID: &str = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
         #[rustfmt::skip]
-        let cases: [(&[(usize, &[u8])], Option<(Label, &[&str])>); 10] = [
+        let cases: [(&[Change], Found); 10] = [
             (&[],                                                   None),
             (&[END],                                                Some((Label::Mbr, &[]))),
             (&[END, (450, &[0x83]), (466, &[0x8e])],                Some((Label::Mbr, &["83", "8e"]))),
@@ -184,7 +186,7 @@ mod tests {
             (&[END, (446, &[0x33]), (450, &[0x83])],                None),
             (&[END, (0x52, b"FAT32   ")],                           None),
             (&[END, PMBR, HEADER, ENTRIES],                         Some((Label::Gpt, &[]))),
-            (&[END, PMBR, HEADER, ENTRIES, (1152, &LINUX)],         Some((Label::Gpt, &[linux]))),
+            (&[END, PMBR, HEADER, ENTRIES, (1152, &LINUX)],         Some((Label::Gpt, &[GUID]))),
             (&[END, PMBR, HEADER, HUGE],                            Some((Label::Gpt, &["damaged"]))),
             (&[(64 * 1024 - 512, GPT_MARK)],                        Some((Label::Gpt, &["damaged"]))),
         ];

@@ -3,6 +3,8 @@ use serde_json::json;
 
 use super::*;
 
+type Files<'a> = &'a [(&'static str, &'static str)];
+
 /// An instance of the Nitro system: its root disk and two volumes, and an instance store.
 const NITRO: &[(&str, &str)] = &[
     (
@@ -53,7 +55,7 @@ const XEN: &[(&str, &str)] = &[
     ("/dev/vdc", ""),
 ];
 
-fn find(files: &[(&str, &str)], mapping: &serde_json::Value, name: &str) -> Result<String, String> {
+fn find(files: Files<'_>, mapping: &serde_json::Value, name: &str) -> Result<String, String> {
     let machine = FakeMachine::with(files);
     let mut instance = instance();
     instance.rest = json!({"meta-data": {"block-device-mapping": mapping}});
@@ -79,7 +81,7 @@ fn a_name_is_found_as_the_kernel_or_the_metadata_has_it() {
     let both = [NITRO, LINK].concat();
     let by_id = LINK[0].0;
     #[rustfmt::skip]
-    let table: [(&[(&str, &str)], &serde_json::Value, &str, &str); 17] = [
+    let table: [(Files<'_>, &serde_json::Value, &str, &str); 17] = [
         // a volume by its id, under the name that lasts where there is one
         (NITRO,  &none, "vol-0bbbbbbbbbbbbbbbb", "/dev/nvme2n1"),
         (NITRO,  &none, "vol0BBBBBBBBBBBBBBBB",  "/dev/nvme2n1"),
@@ -119,7 +121,7 @@ fn a_name_that_may_be_two_disks_is_none() {
     let nothing = "test: key: there is no device";
     let unclear = "test: key: which volume `/dev/sdf` is cannot be told on this instance";
     #[rustfmt::skip]
-    let table: [(&[(&str, &str)], &serde_json::Value, &str, &str); 8] = [
+    let table: [(Files<'_>, &serde_json::Value, &str, &str); 8] = [
         (&two,   &both,         "/dev/sdf",              unclear),
         // One was attached after the launch.
         (&two,   &one,          "/dev/sdf",              unclear),

@@ -24,17 +24,19 @@ const RESERVATION_ID: &str = "meta-data/reservation-id";
 const DOMAIN: &str = "meta-data/services/domain";
 const PARTITION: &str = "meta-data/services/partition";
 const PUBLIC_KEYS: &str = "meta-data/public-keys/";
+const BLOCK_DEVICES: &str = "meta-data/block-device-mapping/";
 const DOCUMENT: &str = "dynamic/instance-identity/document";
 const USER_DATA: &str = "user-data";
 
 /// What the boot needs and what people most often ask for, as far as nothing else says it.
-const ITEMS: [&str; 10] = [
+const ITEMS: [&str; 11] = [
     LOCAL_HOSTNAME,
     LAUNCH_INDEX,
     RESERVATION_ID,
     DOMAIN,
     PARTITION,
     PUBLIC_KEYS,
+    BLOCK_DEVICES,
     DOCUMENT,
     USER_DATA,
     "meta-data/hostname",
@@ -54,6 +56,9 @@ const IN_DOCUMENT: [(&str, &str); 6] = [
 
 /// How many launch keys are asked for at most; a launch has one, an import a few.
 const MOST_KEYS: usize = 16;
+
+/// How many names of disks are asked for at most; an instance has a few dozens of them.
+const MOST_DEVICES: usize = 64;
 
 /// Larger answers than this are no metadata.
 const ITEM_LIMIT: usize = 64 << 10;
@@ -76,7 +81,11 @@ pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
     answers.texts.remove(PUBLIC_KEYS);
     let key_items = listed.lines().filter_map(key_item).take(MOST_KEYS);
     let key_items: Vec<String> = key_items.collect();
-    let unsaid = answers.take_from(&document);
+    let listed = answers.text(BLOCK_DEVICES).unwrap_or_default();
+    answers.texts.remove(BLOCK_DEVICES);
+    let devices = listed.lines().filter_map(device_item).take(MOST_DEVICES);
+    let mut unsaid = answers.take_from(&document);
+    unsaid.extend(devices);
     answers.ask(service, &[key_items.as_slice(), &unsaid].concat());
 
     let id: InstanceId =
@@ -130,6 +139,14 @@ pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
 fn key_item(line: &str) -> Option<String> {
     let number: u32 = line.split('=').next()?.trim().parse().ok()?;
     Some(format!("{PUBLIC_KEYS}{number}/openssh-key"))
+}
+
+/// The item of a line of that listing; the root disk, which most instances have alone, is known from
+/// what is mounted.
+fn device_item(line: &str) -> Option<String> {
+    let name = line.trim();
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_name && !matches!(name, "ami" | "root")).then(|| format!("{BLOCK_DEVICES}{name}"))
 }
 
 #[derive(Default)]

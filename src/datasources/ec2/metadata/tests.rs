@@ -103,6 +103,33 @@ fn two_rounds_give_everything_that_the_boot_needs() {
 }
 
 #[test]
+fn disks_other_than_the_root_disk_are_asked_for_with_the_keys() {
+    let list = "meta-data/block-device-mapping/";
+    let whole = instance();
+    read(&whole).unwrap();
+    let alone = with(list, b"ami\nroot");
+    let found = read(&alone).unwrap();
+    assert_eq!(alone.asked.get(), whole.asked.get());
+    assert_eq!(
+        found.metadata.rest["meta-data"]["block-device-mapping"],
+        json!(null)
+    );
+
+    let mut more = with(list, b"ami\nebs1\nephemeral0\nroot\n../user-data");
+    for (name, device) in [("ebs1", "sdf"), ("ephemeral0", "/dev/sdb")] {
+        more.items.insert(format!("{list}{name}"), device.into());
+    }
+    let found = read(&more).unwrap();
+    let wanted = json!({"ebs1": "sdf", "ephemeral0": "/dev/sdb"});
+    assert_eq!(
+        found.metadata.rest["meta-data"]["block-device-mapping"],
+        wanted
+    );
+    assert_eq!(more.rounds.get(), 2);
+    assert_eq!(found.warnings, [""; 0]);
+}
+
+#[test]
 fn a_launch_without_key_pair_or_user_data_is_an_instance_too() {
     let service = without(&["user-data", "meta-data/public-keys/"]);
     let found = read(&service).unwrap();

@@ -1,0 +1,215 @@
+//! Lines of /etc/fstab, their mount points, and a swap file.
+//!
+//! Source: cloud-init, `cloudinit/config/cc_mounts.py`; fstab(5).
+
+use std::path::Path;
+
+use contract::effect::{Effect, Mode, Owner, Target, ToolSpec, Wait};
+use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
+use contract::plan::{Plan, Problem, Step};
+use contract::schema::{Key, Shape};
+use contract::yaml::Value;
+use serde::Deserialize;
+
+use crate::disk;
+use crate::disk::names::Names;
+use crate::disk_setup;
+
+mod entry;
+mod fstab;
+mod source;
+mod swap;
+
+use entry::{Defaults, Entry};
+use fstab::Fstab;
+use source::Sources;
+
+const FIELD: Shape = Shape::List(&Shape::Scalar);
+
+const SWAP: &[Key] = &[
+    Key::new("filename", Shape::Text, "the swap file").or("/swap.img"),
+    Key::new(
+        "size",
+        Shape::OneOf(&[Shape::Integer(0, i64::MAX), Shape::Text]),
+        "its size in bytes, with a unit (`2G`, `512MiB`), or `auto` for one that fits the memory; 0 makes none",
+    )
+    .or("0"),
+    Key::new(
+        "maxsize",
+        Shape::OneOf(&[Shape::Integer(0, i64::MAX), Shape::Text]),
+        "the most that `auto` makes",
+    ),
+];
+
+/// Writes /etc/fstab and mounts what it says.
+pub(crate) struct Mounts;
+
+/// The keys, each read by itself.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Section {
+    mounts: Option<Value>,
+    mount_default_fields: Option<Value>,
+    swap: Option<Value>,
+    device_aliases: Option<Value>,
+    disk_setup: Option<Value>,
+}
+
+impl Module for Mounts {
+    const FACTS: Facts = Facts {
+        name: "mounts",
+        summary: "write /etc/fstab, make mount points and a swap file, and mount them",
+        stage: Stage::Identity,
+        frequency: Frequency::Instance,
+        // What the metadata calls `ephemeral0` is mounted though nobody asks for it.
+        wake: Wake::Always,
+        keys: &[
+            Key::new(
+                "mounts",
+                Shape::List(&FIELD),
+                "lines of /etc/fstab, field by field; a mount point that is null leaves the device out",
+            ),
+            Key::new(
+                "mount_default_fields",
+                FIELD,
+                "what fields hold that an entry of `mounts` leaves out",
+            )
+            .or("[null, null, auto, 'defaults,nofail,x-systemd.after=firstlight.service,_netdev', '0', '2']"),
+            Key::new("swap", Shape::Map(SWAP), "a swap file"),
+            disk_setup::ALIASES,
+            disk_setup::DISK_SETUP,
+        ],
+    };
+    type Section = Section;
+
+    fn plan(want: Section, ctx: &Context<'_>) -> Plan {
+        let names = Names::new(ctx, want.device_aliases.as_ref());
+        let told = ["ephemeral0", "swap"].map(|name| (name, names.of_metadata(&names.alias(name))));
+        let has_told = told.iter().any(|(_, device)| device.is_some());
+        if want.mounts.is_none() && want.swap.is_none() && !has_told {
+            return Plan::nothing();
+        }
+        let mut plan = Plan::nothing();
+        let fresh = want.disk_setup.as_ref();
+        let fresh = fresh.map_or_else(Vec::new, |given| disk_setup::fresh(given, &names, ctx));
+        let sources = Sources::new(ctx.probe, &names, &fresh);
+        let table = Fstab::read(ctx.probe);
+        let defaults = Defaults::read(
+            want.mount_default_fields.as_ref(),
+            ctx.probe,
+            &mut plan.problems,
+        );
+        let mut entries = match &want.mounts {
+            Some(given) => entry::all(given, &defaults, &sources, &table, &mut plan.problems),
+            None => Vec::new(),
+        };
+        for (name, device) in told {
+            let source = device.and_then(|device| sources.of_path(&device));
+            let is_known = |source: &String| {
+                table.has(source) || entries.iter().any(|entry| entry.source == *source)
+            };
+            if let Some(source) = source.filter(|source| !is_known(source)) {
+                entries.push(defaults.told(name, source));
+            }
+        }
+        let entries = entry::with_mount_points(entries);
+        let swap = want.swap.as_ref();
+        let swap = swap.and_then(|given| swap::read(given, ctx.probe, &mut plan.problems));
+        let swap_line = swap.as_ref().map(swap::Swap::line);
+        if !entries.is_empty() {
+            plan.push(mounted(&entries, &table, swap_line.as_deref(), ctx));
+        }
+        if let Some((swap, line)) = swap.zip(swap_line) {
+            // The other lines were told with it, if it was there.
+            let is_told = table.has_line(&line) && !entries.is_empty();
+            let text = Some(table.with(entries.iter().map(Entry::line), Some(&line)));
+            let text = text.filter(|text| !is_told && table.text != *text);
+            plan.push(swapped(swap, text, ctx));
+        }
+        plan
+    }
+}
+
+/// The lines of /etc/fstab, and what makes them so. A swap file that is to be made has no line yet.
+fn mounted(entries: &[Entry], table: &Fstab, swap: Option<&str>, ctx: &Context<'_>) -> Step {
+    let mut effects = Vec::new();
+    let points = entries.iter().filter_map(Entry::directory);
+    for point in points {
+        // One that is there keeps its mode.
+        if let Ok(None) = ctx.probe.kind(Path::new(&point)) {
+            effects.push(Effect::Directory {
+                at: Target::from(point.as_str()),
+                mode: Mode::PUBLIC_DIR,
+                owner: Owner::Root,
+            });
+        }
+    }
+    let text = table.with(
+        entries.iter().map(Entry::line),
+        swap.filter(|line| table.has_line(line)),
+    );
+    let is_new = table.text != text;
+    if is_new {
+        effects.push(Effect::file(fstab::PATH, text));
+    }
+    let swaps = disk::swaps(ctx.probe);
+    let is_used = |source: &str| {
+        let same = |swap: &String| {
+            swap == source
+                || disk::kernel_name(ctx.probe, source)
+                    .is_some_and(|name| *swap == format!("/dev/{name}"))
+        };
+        swaps.iter().any(same)
+    };
+    if entries
+        .iter()
+        .any(|entry| entry.is_swap() && !is_used(&entry.source))
+    {
+        effects.push(swapon());
+    }
+    let is_due = |entry: &Entry| {
+        let point = entry.directory().filter(|_| entry.is_wanted_now(ctx.probe));
+        point.is_some_and(|point| disk::mounted(ctx.probe, &fstab::escaped(&point)).is_none())
+    };
+    if is_new || entries.iter().any(is_due) {
+        let mount = ToolSpec::new("everything in /etc/fstab mounted", ["mount", "-a"]);
+        effects.push(Effect::tool(mount.live_only()));
+        effects.extend(reload(ctx));
+    }
+    Step::new("fstab", effects)
+}
+
+/// The swap file, and then its line: one without the other would fail at every boot.
+fn swapped(swap: swap::Swap, text: Option<String>, ctx: &Context<'_>) -> Step {
+    let is_used = disk::swaps(ctx.probe).contains(&swap.file);
+    let mut effects = swap.effects;
+    let is_new = text.is_some();
+    effects.extend(text.map(|text| Effect::file(fstab::PATH, text)));
+    if !is_used {
+        effects.push(swapon());
+    }
+    if is_new {
+        effects.extend(reload(ctx));
+    }
+    Step::new("swap", effects)
+}
+
+fn swapon() -> Effect {
+    Effect::tool(ToolSpec::new("swap space in use", ["swapon", "-a"]).live_only())
+}
+
+/// systemd makes units of the lines; nothing has to wait for that.
+fn reload(ctx: &Context<'_>) -> Option<Effect> {
+    let mut spec =
+        ToolSpec::new("systemd knows /etc/fstab", ["systemctl", "daemon-reload"]).live_only();
+    spec.wait = Wait::Stage;
+    entry::uses_systemd(ctx.probe).then(|| Effect::tool(spec))
+}
+
+fn wrong(value: &Value, path: &str, wanted: &str) -> Problem {
+    let found = value.kind.name();
+    let message = format!("{path}: expected {wanted}, found {found}");
+    Problem::error(Some(value.place.clone()), message)
+}
+
+#[cfg(test)]
+mod tests;
