@@ -46,9 +46,9 @@ fn a_service_that_is_none_is_named_as_such_changes_nothing_and_is_asked_again_ne
         // mood              what is said                                             requests at most
         (Mood::Disabled,      "modify-instance-metadata-options",                        1),
         (Mood::NoSessions,    "Ec2: the session token was answered with status 404",     1),
-        (Mood::Redirects,     "Ec2: user-data was answered with status 302",            17),
-        (Mood::WebPage,       "instance-id cannot be used",                             17),
-        (Mood::Huge,          "Ec2: meta-data/instance-id is larger than 64 KiB",       17),
+        (Mood::Redirects,     "Ec2: user-data was answered with status 302",            18),
+        (Mood::WebPage,       "instance-id cannot be used",                             18),
+        (Mood::Huge,          "Ec2: meta-data/instance-id is larger than 64 KiB",       18),
         (Mood::Forgetful(0),  "Ec2: user-data was answered with status 401",            50),
         (Mood::CutsShort,     "the answer was cut short",                              100),
         (Mood::Resets(99),    "reset",                                                 100),

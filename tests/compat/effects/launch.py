@@ -12,7 +12,8 @@ ALL_TYPES = "ssh_genkeytypes: [rsa, ecdsa, ed25519]\n"
 LAUNCH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f launch"
 
 
-def case(name, user_data=b"", *, image="", prepare="", boots=None, passwords=(), keys=(LAUNCH_KEY,), index=0, **more):
+def case(name, user_data=b"", *, image="", prepare="", boots=None, passwords=(), keys=(LAUNCH_KEY,), index=0,
+         devices=None, **more):
     """A document: what it is about, its user data, and what the image says.
 
     `image` is a file in /etc/cloud/cloud.cfg.d, `prepare` a script that makes the image, `passwords` those
@@ -25,7 +26,7 @@ def case(name, user_data=b"", *, image="", prepare="", boots=None, passwords=(),
     for boot in boots or [{}]:
         data = boot.get("user_data", raw)
         data = data.encode() if isinstance(data, str) else data
-        tree = metadata(boot.get("instance", INSTANCE), data, keys, index)
+        tree = metadata(boot.get("instance", INSTANCE), data, keys, index, devices)
         made.append({"before": boot.get("before", ""), "tree": tree})
     return {"name": name, "image": image, "prepare": prepare, "boots": made, "passwords": list(passwords), "text": text,
             **more}
@@ -46,7 +47,7 @@ def multipart(*parts):
     return "\n".join([*lines, "--===--", ""])
 
 
-def metadata(instance, user_data, keys, index):
+def metadata(instance, user_data, keys, index, devices):
     """The tree that the lab's metadata service serves."""
     document = {"instanceId": instance, "region": "eu-west-1", "availabilityZone": "eu-west-1a",
                 "privateIp": "172.31.7.25", "accountId": "123456789012", "architecture": "x86_64",
@@ -66,6 +67,8 @@ def metadata(instance, user_data, keys, index):
     if keys:
         tree["meta-data"]["public-keys"] = {
             "%d=key%d" % (number, number): {"openssh-key": key} for number, key in enumerate(keys)}
+    if devices:
+        tree["meta-data"]["block-device-mapping"] = devices
     if user_data:
         tree["user-data"] = {"(base64)": base64.b64encode(user_data).decode()}
     return tree

@@ -156,6 +156,9 @@ def normal_file(path, file, document):
         text = json.dumps(yaml.safe_load(text), indent=1, sort_keys=True)
     elif matches(path, SETTINGS):
         text = normal_settings(text)
+    elif path == "etc/fstab":
+        # Each waits for its own unit.
+        text = text.replace("x-systemd.after=firstlight.service", "x-systemd.after=cloud-init-network.service")
     elif matches(path, OUTPUT):
         text = "".join(line for line in text.splitlines(True) if not line.startswith("Cloud-init v. "))
     return {**file, "content": text}
