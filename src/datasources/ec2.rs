@@ -6,10 +6,12 @@ mod metadata;
 mod service;
 mod settings;
 
+use std::path::Path;
 use std::time::Duration;
 
 use contract::config::Config;
 use contract::datasource::{Datasource, Detection, Found, SourceContext, SourceError};
+use contract::machine::Probe;
 use contract::secret::Secret;
 use contract::yaml::Placed;
 use net::imds::ENDPOINTS;
@@ -38,7 +40,8 @@ impl Datasource for Ec2 {
     }
 
     fn fetch(&self, ctx: &SourceContext<'_>) -> Result<Found, SourceError> {
-        read(&service::Network::new(&access(ctx.config)?)?)
+        let service = service::Network::new(&access(ctx.config)?)?;
+        metadata::read(&service, has_disks(ctx.probe))
     }
 }
 
@@ -116,7 +119,20 @@ pub fn role_source(ctx: &SourceContext<'_>) -> Option<RoleSource> {
 /// When the instance id or the user data cannot be had: without them nothing may be decided. User
 /// data that is too large is refused, and that alone. What else is missing or odd is a warning.
 pub fn read(service: &dyn Service) -> Result<Found, SourceError> {
-    metadata::read(service)
+    metadata::read(service, true)
+}
+
+/// Whether the machine has a disk beside the one that it runs from, by what the kernel calls them
+/// (sd, nvme, xvd, vd): only then somebody may want to know under which names they were attached.
+fn has_disks(probe: &dyn Probe) -> bool {
+    let names = probe.list(Path::new("/sys/block"));
+    let names = names.ok().flatten().unwrap_or_default();
+    let is_disk = |name: &&String| {
+        ["sd", "nvme", "xvd", "vd"]
+            .iter()
+            .any(|kind| name.starts_with(kind))
+    };
+    names.iter().filter(is_disk).count() > 1
 }
 
 /// Everything that the metadata service of this machine says now, as a tree, and what could not be

@@ -29,14 +29,13 @@ const DOCUMENT: &str = "dynamic/instance-identity/document";
 const USER_DATA: &str = "user-data";
 
 /// What the boot needs and what people most often ask for, as far as nothing else says it.
-const ITEMS: [&str; 11] = [
+const ITEMS: [&str; 10] = [
     LOCAL_HOSTNAME,
     LAUNCH_INDEX,
     RESERVATION_ID,
     DOMAIN,
     PARTITION,
     PUBLIC_KEYS,
-    BLOCK_DEVICES,
     DOCUMENT,
     USER_DATA,
     "meta-data/hostname",
@@ -63,9 +62,12 @@ const MOST_DEVICES: usize = 64;
 /// Larger answers than this are no metadata.
 const ITEM_LIMIT: usize = 64 << 10;
 
-pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
+/// `has_disks`: whether names of disks are worth asking for.
+pub(super) fn read(service: &dyn Service, has_disks: bool) -> Result<Found, SourceError> {
     let mut answers = Answers::default();
-    answers.ask(service, &ITEMS.map(str::to_owned));
+    let disks = has_disks.then_some(BLOCK_DEVICES);
+    let items = ITEMS.into_iter().chain(disks);
+    answers.ask(service, &Vec::from_iter(items.clone().map(str::to_owned)));
     let mut errors = Vec::new();
     let user_data = match answers.take(USER_DATA) {
         Ok(bytes) => bytes.map(UserData::new).unwrap_or_default(),
@@ -110,11 +112,7 @@ pub(super) fn read(service: &dyn Service) -> Result<Found, SourceError> {
         }
     }
     // The others are for whoever asks with `query`.
-    for item in ITEMS
-        .iter()
-        .copied()
-        .chain(unsaid.iter().map(String::as_str))
-    {
+    for item in items.chain(unsaid.iter().map(String::as_str)) {
         answers.text(item);
     }
     for (item, why) in answers.refused {

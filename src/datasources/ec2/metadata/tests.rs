@@ -6,6 +6,10 @@ use super::*;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO5gVQ4XrE my-key";
 
+fn read_all(service: &Fake) -> Result<Found, SourceError> {
+    read(service, true)
+}
+
 struct Fake {
     items: HashMap<String, Vec<u8>>,
     broken: &'static str,
@@ -80,7 +84,7 @@ fn without(items: &[&str]) -> Fake {
 #[test]
 fn two_rounds_give_everything_that_the_boot_needs() {
     let service = instance();
-    let found = read(&service).unwrap();
+    let found = read_all(&service).unwrap();
     assert_eq!(service.rounds.get(), 2);
     assert_eq!(found.warnings, [""; 0]);
     assert_eq!(found.user_data.bytes(), b"bucket=acme-site");
@@ -106,10 +110,13 @@ fn two_rounds_give_everything_that_the_boot_needs() {
 fn disks_other_than_the_root_disk_are_asked_for_with_the_keys() {
     let list = "meta-data/block-device-mapping/";
     let whole = instance();
-    read(&whole).unwrap();
+    read_all(&whole).unwrap();
     let alone = with(list, b"ami\nroot");
-    let found = read(&alone).unwrap();
+    let found = read_all(&alone).unwrap();
     assert_eq!(alone.asked.get(), whole.asked.get());
+    let one_disk = instance();
+    read(&one_disk, false).unwrap();
+    assert_eq!(one_disk.asked.get() + 1, whole.asked.get());
     assert_eq!(
         found.metadata.rest["meta-data"]["block-device-mapping"],
         json!(null)
@@ -119,7 +126,7 @@ fn disks_other_than_the_root_disk_are_asked_for_with_the_keys() {
     for (name, device) in [("ebs1", "sdf"), ("ephemeral0", "/dev/sdb")] {
         more.items.insert(format!("{list}{name}"), device.into());
     }
-    let found = read(&more).unwrap();
+    let found = read_all(&more).unwrap();
     let wanted = json!({"ebs1": "sdf", "ephemeral0": "/dev/sdb"});
     assert_eq!(
         found.metadata.rest["meta-data"]["block-device-mapping"],
@@ -132,7 +139,7 @@ fn disks_other_than_the_root_disk_are_asked_for_with_the_keys() {
 #[test]
 fn a_launch_without_key_pair_or_user_data_is_an_instance_too() {
     let service = without(&["user-data", "meta-data/public-keys/"]);
-    let found = read(&service).unwrap();
+    let found = read_all(&service).unwrap();
     assert_eq!(service.rounds.get(), 1);
     assert_eq!(found.user_data.bytes(), b"");
     assert!(found.metadata.public_keys.is_empty());
@@ -142,7 +149,7 @@ fn a_launch_without_key_pair_or_user_data_is_an_instance_too() {
 #[test]
 fn what_the_identity_document_leaves_out_is_asked_for_with_the_keys_and_nobody_sees_a_difference() {
     let whole = instance();
-    let whole_says = read(&whole).unwrap().metadata;
+    let whole_says = read_all(&whole).unwrap().metadata;
     let tree = &whole_says.rest["meta-data"];
     for (item, text) in [
         ("instance-id", "i-1"),
@@ -167,7 +174,7 @@ fn what_the_identity_document_leaves_out_is_asked_for_with_the_keys_and_nobody_s
             None => without(&[DOCUMENT]),
             Some(text) => with(DOCUMENT, text.as_bytes()),
         };
-        let mut said = read(&service).unwrap().metadata;
+        let mut said = read_all(&service).unwrap().metadata;
         assert_eq!(service.rounds.get(), 2, "{document:?}");
         assert_eq!(
             service.asked.get(),
@@ -191,7 +198,7 @@ fn what_is_odd_is_warned_of_and_the_rest_counts() {
         ("meta-data/reservation-id",             b"\xff",        "meta-data/reservation-id is not UTF-8 text"),
     ];
     for (item, bytes, warning) in table {
-        let found = read(&with(item, bytes)).unwrap();
+        let found = read_all(&with(item, bytes)).unwrap();
         assert!(
             found.warnings[0].starts_with(warning),
             "{item}: {:?}",
@@ -209,7 +216,7 @@ fn without_an_instance_id_or_an_answer_about_user_data_nothing_is_decided() {
         "meta-data/instance-id",
     ]);
     assert_eq!(
-        read(&nobody).unwrap_err().to_string(),
+        read_all(&nobody).unwrap_err().to_string(),
         "meta-data/instance-id is not there"
     );
 
@@ -218,7 +225,7 @@ fn without_an_instance_id_or_an_answer_about_user_data_nothing_is_decided() {
         ..instance()
     };
     assert_eq!(
-        read(&silent).unwrap_err().to_string(),
+        read_all(&silent).unwrap_err().to_string(),
         "user-data was answered with 500"
     );
 
@@ -226,7 +233,7 @@ fn without_an_instance_id_or_an_answer_about_user_data_nothing_is_decided() {
     bad.items
         .insert("meta-data/instance-id".into(), b"../../etc".to_vec());
     assert_eq!(
-        read(&bad).unwrap_err().to_string(),
+        read_all(&bad).unwrap_err().to_string(),
         "meta-data/instance-id cannot be used"
     );
 }
@@ -237,7 +244,7 @@ fn an_item_that_cannot_be_had_costs_itself_alone() {
         broken: "meta-data/services/domain",
         ..instance()
     };
-    let found = read(&service).unwrap();
+    let found = read_all(&service).unwrap();
     assert_eq!(
         found.warnings,
         ["meta-data/services/domain was answered with 500"]
@@ -255,7 +262,7 @@ fn launch_keys_that_cannot_be_had_are_an_error_for_they_open_the_door() {
             broken,
             ..instance()
         };
-        let found = read(&service).unwrap();
+        let found = read_all(&service).unwrap();
         assert!(found.warnings.is_empty(), "{broken}: {:?}", found.warnings);
         let [error] = found.errors.as_slice() else {
             panic!("{broken}: {:?}", found.errors);
@@ -264,7 +271,7 @@ fn launch_keys_that_cannot_be_had_are_an_error_for_they_open_the_door() {
             assert!(error.contains(says), "{error}");
         }
     }
-    let none = read(&without(&["meta-data/public-keys/"])).unwrap();
+    let none = read_all(&without(&["meta-data/public-keys/"])).unwrap();
     assert!(
         none.errors.is_empty(),
         "launched without a key: {:?}",
