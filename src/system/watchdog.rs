@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 static WATCH: Mutex<Watch> = Mutex::new(Watch::new());
@@ -50,6 +50,13 @@ pub(crate) fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<Ex
     ended?;
     let status = child.wait()?;
     Ok((!is_killed).then_some(status))
+}
+
+/// Whether a program goes on; one that has ended is left to be waited for.
+pub(crate) fn is_running(child: &Child) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    let found = i32::try_from(child.id()).map(|id| waitid(Id::Pid(Pid::from_raw(id)), flags));
+    matches!(found, Ok(Ok(WaitStatus::StillAlive)))
 }
 
 fn watch(group: Pid, deadline: Instant) -> io::Result<()> {
@@ -132,6 +139,22 @@ mod tests {
         let mut child = shell.args(["-c", script]).process_group(0).spawn().unwrap();
         let status = wait(&mut child, Instant::now() + limit).unwrap();
         status.map(|status| status.code().unwrap())
+    }
+
+    #[test]
+    fn a_program_that_was_seen_to_have_ended_can_be_waited_for() {
+        let mut shell = Command::new("sh");
+        let mut child = shell
+            .args(["-c", "exit 3"])
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        while is_running(&child) {
+            thread::yield_now();
+        }
+        let end = Instant::now() + Duration::from_secs(600);
+        let status = wait(&mut child, end).unwrap().unwrap();
+        assert_eq!(status.code(), Some(3));
     }
 
     #[test]
