@@ -85,7 +85,7 @@ fn step(fan: &Value, ctx: &Context<'_>) -> Result<Option<Step>, Problem> {
         effects.extend(packages::needed(&["ubuntu-fan"], ctx));
     }
     let mut step = Step::new(NAME, effects);
-    let argv = ["systemctl", "enable", UNIT];
+    let argv = ["systemctl", "enable", "ubuntu-fan"];
     let enable = ToolSpec::new(format!("{UNIT} starts at each boot"), argv).live_only();
     let restart = Effect::Unit {
         verb: UnitVerb::Restart,

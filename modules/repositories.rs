@@ -14,7 +14,7 @@ use contract::secret::Secret;
 use contract::yaml::{Kind, Mapping, Value};
 
 use crate::hidden::has_password;
-use crate::section::expected;
+use crate::section::{self, expected};
 
 /// What an option may be.
 pub(crate) const OPTION: Shape = Shape::OneOf(&[Shape::Scalar, Shape::List(&Shape::Scalar)]);
@@ -49,7 +49,7 @@ impl Repository {
             place: place.clone(),
             options: Vec::new(),
         };
-        for (key, value) in map.iter() {
+        for (key, value) in section::sorted(map) {
             let written = key.to_text().unwrap_or_default();
             let name = written.trim().to_ascii_lowercase().replace('-', "_");
             if written == "id" || value.is_null() {

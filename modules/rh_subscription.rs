@@ -149,12 +149,16 @@ fn register(
     let (key, org) = (line("activation-key"), line("org"));
     let (user, password) = (line("username"), line("password"));
     let (url, server) = (line("rhsm-baseurl"), line("server-hostname"));
-    let (open, secret) = match (key, org, user, password) {
-        (Some(key), Some(org), ..) => (format!("--org={org}"), format!("--activationkey={key}")),
-        (_, _, Some(user), Some(password)) => (
-            format!("--username={user}"),
-            format!("--password={password}"),
-        ),
+    let mut options = match (key, org, user, password) {
+        (Some(key), Some(org), ..) => {
+            vec![format!("--activationkey={key}"), format!("--org={org}")]
+        }
+        (_, _, Some(user), Some(password)) => {
+            vec![
+                format!("--username={user}"),
+                format!("--password={password}"),
+            ]
+        }
         _ => {
             let message = "rh_subscription: there is not enough to register with";
             let problem = Problem::error(Some(section.place.clone()), message);
@@ -163,12 +167,11 @@ fn register(
             );
         }
     };
-    let mut argv = vec![TOOL.to_owned(), "register".to_owned(), open];
-    argv.extend(url.map(|url| format!("--baseurl={url}")));
-    argv.extend(server.map(|server| format!("--serverurl={server}")));
-    let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+    options.extend(url.map(|url| format!("--baseurl={url}")));
+    options.extend(server.map(|server| format!("--serverurl={server}")));
+    let options = options.into_iter().map(Secret::new).collect();
     let what = "the machine is registered with Red Hat";
-    let tool = hidden::tool(what, &argv, vec![Secret::new(secret)], ctx.probe);
+    let tool = hidden::tool(what, &[TOOL, "register"], options, ctx.probe);
     Ok(limited(tool.creates(IDENTITY)))
 }
 
@@ -259,7 +262,7 @@ mod tests {
             Effect::Tool(tool) => {
                 let hides = tool.argv[1] == "-c";
                 let words = if hides { &tool.argv[3..] } else { &tool.argv };
-                let stdin = String::from_utf8_lossy(tool.stdin.expose()).into_owned();
+                let stdin = String::from_utf8_lossy(tool.stdin.expose()).replace('\0', " ");
                 format!("{} {stdin}", words.join(" ")).trim_end().to_owned()
             }
             other => other.to_string(),
@@ -289,7 +292,7 @@ rh_subscription:
             ("rh_subscription: {username: joe, password: hunter2, activation-key: hunter2, auto-attach: false, enable-repo: a}",
              &["subscription-manager register --username=joe --password=hunter2", "subscription-manager repos --enable=a"]),
             (FULL,
-             &["subscription-manager register --org=12345 --baseurl=https://cdn.example.com --serverurl=rhsm.example.com --activationkey=hunter2",
+             &["subscription-manager register --activationkey=hunter2 --org=12345 --baseurl=https://cdn.example.com --serverurl=rhsm.example.com",
                "subscription-manager release --set=9.4",
                "subscription-manager attach --auto --servicelevel=self-support",
                "attach 1a1a 2b2b",

@@ -12,6 +12,14 @@ pub(crate) fn expected(wanted: &str, path: &str, value: &Value) -> Problem {
     Problem::error(Some(value.place.clone()), message)
 }
 
+/// The pairs of a mapping in the order of their keys, which is the one that cloud-init's modules see:
+/// it keeps its configuration in a file that is written in that order (`cloudinit/safeyaml.py`).
+pub(crate) fn sorted(map: &Mapping) -> Vec<(&Value, &Value)> {
+    let mut pairs: Vec<(&Value, &Value)> = map.iter().collect();
+    pairs.sort_by_cached_key(|(key, _)| key.to_text());
+    pairs
+}
+
 /// A mapping, and the path to it that messages name.
 pub(crate) struct Fields<'v> {
     pub(crate) path: String,

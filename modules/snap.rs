@@ -13,7 +13,7 @@ use contract::secret::Secret;
 use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
-use crate::section::{Fields, expected};
+use crate::section::{self, Fields, expected};
 use crate::{command, distribution, packages, script};
 
 const NAME: &str = "snap";
@@ -125,13 +125,7 @@ fn acknowledged(assertions: &[String], ctx: &Context<'_>) -> Step {
 
 /// Each command is a step of its own: one that fails does not keep the others from being run.
 fn commands(fields: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<Step> {
-    let mut entries = entries(fields, "commands", told);
-    if fields
-        .given("commands")
-        .is_some_and(|list| list.as_map().is_some())
-    {
-        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    }
+    let entries = entries(fields, "commands", told);
     let mut steps = Vec::new();
     for (index, (path, value)) in entries.into_iter().enumerate() {
         let Some(program) = program(value) else {
@@ -175,7 +169,7 @@ fn program(value: &Value) -> Option<Program> {
     Some(Program::Argv(words))
 }
 
-/// The values of a list or a mapping, each with its path.
+/// The values of a list, or of a mapping in the order of its keys, each with its path.
 fn entries<'v>(
     fields: &Fields<'v>,
     name: &str,
@@ -193,7 +187,7 @@ fn entries<'v>(
         }
         Kind::Map(map) => {
             let key = |key: &Value| key.to_text().unwrap_or_default();
-            let each = map.iter();
+            let each = section::sorted(map).into_iter();
             each.map(|(name, entry)| (format!("{path}.{}", key(name)), entry))
                 .collect()
         }
@@ -264,7 +258,7 @@ mod tests {
         const FILE: &str = "/var/lib/firstlight/instances/i-1/snapd.assertions";
         for config in [
             "snap: {assertions: [\"type: a\\nb\", 'type: c'], commands: [[refresh]]}",
-            "snap: {assertions: {'02': \"type: a\\nb\", '01': 'type: c'}, commands: [[refresh]]}",
+            "snap: {assertions: {'02': 'type: c', '01': \"type: a\\nb\"}, commands: [[refresh]]}",
         ] {
             let plan = plan(config);
             let file = format!("file {FILE} (0644)");

@@ -144,11 +144,11 @@ yum_repos:
         assert_eq!(
             text,
             "[epel-testing]\n\
+             gpg_key = file:///etc/pki/rpm-gpg/RPM-GPG-KEY-EPEL\n\
              baseurl = https://example.com/epel/9/$basearch\n\
              enabled = 0\n\
              failovermethod = priority\n\
              gpgcheck = 1\n\
-             gpg_key = file:///etc/pki/rpm-gpg/RPM-GPG-KEY-EPEL\n\
              name = Extra Packages for Enterprise Linux 9 - Testing\n"
         );
         let text = plan.text_of("/etc/yum.repos.d/tools.repo").unwrap();

@@ -13,7 +13,7 @@ use contract::yaml::{Mapping, Value};
 use serde::Deserialize;
 
 use crate::repositories::{self, OPTION, Repository};
-use crate::section::expected;
+use crate::section::{self, expected};
 
 const DIRECTORY: &str = "/etc/zypp/repos.d/";
 const SETTINGS: &str = "/etc/zypp/zypp.conf";
@@ -138,7 +138,7 @@ fn repository(entry: &Value, path: &str, told: &mut Vec<Problem>) -> Result<Repo
 /// The settings, at the end of zypp.conf: those of an earlier boot are replaced.
 fn settings_of(settings: &Mapping, ctx: &Context<'_>, plan: &mut Plan) {
     let mut lines = String::new();
-    for (key, value) in settings.iter() {
+    for (key, value) in section::sorted(settings) {
         let name = key.to_text().unwrap_or_default();
         if name == "configdir" {
             let message = "zypper.config.configdir: where zypper is configured does not change";
@@ -256,11 +256,11 @@ zypper:
         #[rustfmt::skip]
         let table = [
             (SETTINGS,
-             "[main]\n# arch = s390\n# Added via cloud.cfg\nreposdir=/etc/zypp/repos.dir\nservicesdir=/etc/zypp/services.d\n\
-              download.use_deltarpm=True\n"),
+             "[main]\n# arch = s390\n# Added via cloud.cfg\ndownload.use_deltarpm=True\nreposdir=/etc/zypp/repos.dir\n\
+              servicesdir=/etc/zypp/services.d\n"),
             ("/etc/zypp/repos.dir/opensuse_oss.repo",
-             "[opensuse oss]\nname = os-oss, the main one\nbaseurl = http://dl.example.com/dist/leap/v/repo/oss/\n\
-              enabled = 1\nautorefresh = 0\n"),
+             "[opensuse oss]\nautorefresh = 0\nbaseurl = http://dl.example.com/dist/leap/v/repo/oss/\n\
+              enabled = 1\nname = os-oss, the main one\n"),
             ("/etc/zypp/repos.dir/update.repo",
              "[update]\nbaseurl = http://dl.example.com/dist/leap/v/update\npkg_gpgcheck = 1\nenabled = 1\nautorefresh = 1\n"),
         ];

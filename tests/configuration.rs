@@ -24,7 +24,7 @@ fn case(user_data: &str, files: &[(&str, &str)]) -> Case {
 
 #[test]
 fn the_images_module_lists_order_omit_and_say_how_often() {
-    let lists = "cloud_init_modules: [set-hostname, rightscale-userdata, seet_hostname]\n\
+    let lists = "cloud_init_modules: [set-hostname, ubuntu_autoinstall, seet_hostname]\n\
                  cloud_final_modules: [[scripts-user, always]]\n";
     let case = case("#cloud-config\n{}\n", &[("etc/cloud/cloud.cfg", lists)]);
     let plan = case.run(&["plan"]);
@@ -35,7 +35,10 @@ fn the_images_module_lists_order_omit_and_say_how_often() {
         said.contains("there is no module `seet_hostname` (did you mean `set_hostname`?)"),
         "{plan:?}"
     );
-    assert!(said.contains("does not do `rightscale_userdata`"), "{plan:?}");
+    assert!(
+        said.contains("does not do `ubuntu_autoinstall`"),
+        "{plan:?}"
+    );
 
     assert_eq!(case.run(&["apply"]).code, 0);
     assert!(!case.path("etc/hosts").exists());

@@ -22,11 +22,14 @@ if [ $# = 0 ]; then
 else
     pro attach --no-auto-enable --attach-config /dev/stdin
 fi
-code=$?
-case $code in
-0 | 2) [ $# -gt 0 ] || exit $((code == 2 ? 3 : 0)) ;;
-*) exit $code ;;
+# 2: it is attached already.
+attached=$?
+case $attached in
+0) unchanged=0 ;;
+2) unchanged=3 ;;
+*) exit $attached ;;
 esac
+[ $# -gt 0 ] || exit $unchanged
 answer=$(pro enable --assume-yes --format json "$@" </dev/null)
 code=$?
 printf '%s\n' "$answer"
@@ -35,4 +38,7 @@ case $code$answer in
 *) exit $code ;;
 esac
 # Whether there is another reason than that a service is enabled already.
-! printf '%s\n' "$answer" | grep -o '"message_code": *"[^"]*"' | grep -qv service-already-enabled
+if printf '%s\n' "$answer" | grep -o '"message_code": *"[^"]*"' | grep -qv service-already-enabled; then
+    exit 1
+fi
+exit $unchanged

@@ -42,6 +42,7 @@ STATE_LINKS = ["var/lib/cloud*", "var/log/cloud-init*.log", "srv/run*"]
 # Comments tell who wrote a file and when; here they are no part of what is compared.
 COMMENTED = [
     "etc/hosts", "etc/sudoers", "etc/sudoers.d/*", "etc/doas.conf", "etc/ssh/sshd_config*", "etc/*locale*",
+    "etc/yum.repos.d/*", "srv/repos/*", "etc/zypp/*", "etc/apk/repositories",
 ]
 # What stands between words is each side's own; in sshd_config cloud-init puts a blank where a tab was.
 SPACED = ["etc/hosts", "etc/ssh/sshd_config"]
@@ -54,6 +55,7 @@ SETTINGS = ["etc/mcollective/server.cfg", "*/puppet.conf"]
 ASKING = [
     "systemd-detect-virt *", "ip --json *", "ip -o *", "ip --oneline *", "growpart --help", "udevadm settle*",
     "systemctl is-active *", "systemctl is-enabled *", "systemctl show *", "apt-cache *",
+    "subscription-manager identity", "subscription-manager list *", "subscription-manager repos --list-*",
 ]
 # No job is waited for before the boot goes on.
 RESTARTS_OF_SSHD = [
