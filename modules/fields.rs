@@ -1,5 +1,6 @@
 //! The fields of a mapping, each read by itself: one that is wrong costs itself alone.
 
+use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::{Kind, Mapping, Placed, Value};
 
@@ -9,6 +10,7 @@ use crate::switch;
 pub(crate) struct Fields<'a> {
     path: String,
     map: &'a Mapping,
+    place: &'a Place,
 }
 
 impl<'a> Fields<'a> {
@@ -16,7 +18,8 @@ impl<'a> Fields<'a> {
     pub(crate) fn of(path: &str, value: &'a Value, told: &mut Vec<Problem>) -> Option<Self> {
         if let Kind::Map(map) = &value.kind {
             let path = path.to_owned();
-            return Some(Self { path, map });
+            let place = &value.place;
+            return Some(Self { path, map, place });
         }
         told.push(wrong(path, value, "a mapping"));
         None
@@ -25,6 +28,16 @@ impl<'a> Fields<'a> {
     /// A field, unless it is null.
     pub(crate) fn get(&self, key: &str) -> Option<&'a Value> {
         self.map.get(key).filter(|value| !value.is_null())
+    }
+
+    /// Where the mapping stands.
+    pub(crate) fn place(&self) -> Option<Place> {
+        Some(self.place.clone())
+    }
+
+    /// Whether a field is written, be it as null.
+    pub(crate) fn is_given(&self, key: &str) -> bool {
+        self.map.contains_key(key)
     }
 
     /// What to call a field in a message.

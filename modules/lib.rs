@@ -10,6 +10,7 @@ mod apk_configure;
 mod authkey_fingerprints;
 mod bootcmd;
 mod boothook;
+mod chef;
 mod cloud_init;
 mod command;
 mod content;
@@ -120,6 +121,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<ubuntu_drivers::UbuntuDrivers>(),
     Entry::of::<write_files::WriteFilesDeferred>(),
     Entry::of::<puppet::Puppet>(),
+    Entry::of::<chef::Chef>(),
     Entry::of::<mcollective::Mcollective>(),
     Entry::of::<salt_minion::SaltMinion>(),
     Entry::of::<content::ContentDeferred>(),

@@ -38,6 +38,11 @@ impl<'a> Told<'a> {
         self.fields.get(key)
     }
 
+    /// Whether it is written, be it as null.
+    pub(crate) fn is_given(&self, key: &str) -> bool {
+        self.fields.is_given(key)
+    }
+
     /// All fields, in order.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
         self.fields.pairs()
@@ -162,6 +167,13 @@ impl<'a> Told<'a> {
         let value = self.get(key)?;
         let package = packages::package(value, &self.name(key));
         package.map_err(|problem| self.problems.push(problem)).ok()
+    }
+
+    /// Notes that a field without which the mapping is useless is not given.
+    pub(crate) fn missing(&mut self, key: &str) {
+        let message = format!("{}: it has to be given", self.name(key));
+        let problem = Problem::error(self.fields.place(), message);
+        self.problems.push(problem);
     }
 
     /// Notes that a value is not what is needed.

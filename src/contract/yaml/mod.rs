@@ -4,7 +4,7 @@
 //! [`parse`] gives a [`Value`]; a [`Value`] is a serde deserializer for typed sections, whose
 //! errors name place and path; [`Placed`] keeps a field's place, [`Each`] decodes the entries of a
 //! list one by one, [`Text`] takes numbers for text and [`Switch`] words for booleans; [`to_string`]
-//! writes YAML.
+//! writes YAML, [`to_json`] JSON.
 //!
 //! Where it differs from `PyYAML` on purpose: text beyond the [`Limits`] and values that hold
 //! themselves are errors; dates keep their text; a key given twice is a warning.
@@ -41,6 +41,7 @@ pub use each::Each;
 pub use emit::to_string;
 pub use error::DecodeError;
 pub use placed::Placed;
+pub use ser::to_json;
 pub use switch::Switch;
 pub use text::{Text, text};
 pub use value::{Integer, Kind, Mapping, Notation, Value};

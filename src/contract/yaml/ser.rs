@@ -5,6 +5,12 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::value::{Kind, Mapping, Value};
 use crate::base64;
 
+/// The value as one line of JSON; `None` if it says what JSON cannot.
+#[must_use]
+pub fn to_json(value: &Value) -> Option<String> {
+    serde_json::to_string(value).ok()
+}
+
 /// Bytes become base64 text, dates and huge integers their text, keys that are not text their
 /// text as Python's `str()` gives it.
 impl Serialize for Value {

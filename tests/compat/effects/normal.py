@@ -43,13 +43,14 @@ STATE_LINKS = ["var/lib/cloud*", "var/log/cloud-init*.log", "srv/run*"]
 COMMENTED = [
     "etc/hosts", "etc/sudoers", "etc/sudoers.d/*", "etc/doas.conf", "etc/ssh/sshd_config*", "etc/*locale*",
     "etc/yum.repos.d/*", "srv/repos/*", "etc/zypp/*", "etc/apk/repositories",
+    "*/client.rb",
 ]
 # What stands between words is each side's own; in sshd_config cloud-init puts a blank where a tab was.
 SPACED = ["etc/hosts", "etc/ssh/sshd_config"]
 # Where documents send the output of a stage; cloud-init speaks there, too.
 OUTPUT = ["srv/output", "srv/error"]
 # What is in them is compared, and not how it is written: keys may stand in another order.
-YAML = ["etc/salt/grains", "*/salt/minion", "*/csr_attributes.yaml"]
+YAML = ["etc/salt/grains", "*/salt/minion", "*/csr_attributes.yaml", "etc/chef/firstboot.json"]
 SETTINGS = ["etc/mcollective/server.cfg", "*/puppet.conf"]
 # Calls that only ask, or that each side makes in its own way before it does anything.
 ASKING = [

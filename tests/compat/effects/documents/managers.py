@@ -48,6 +48,7 @@ useradd --system puppet
 mkdir -p /etc/puppet /var/lib/puppet
 printf '[main]\\nssldir = /var/lib/puppet/ssl\\n\\n[agent]\\nserver = puppet\\n' >/etc/puppet/puppet.conf
 """)
+CHEF = "server_url: https://chef.example.com, validation_name: yourorg-validator"
 
 DOCUMENTS = [
     config("salt_minion", """
@@ -127,4 +128,47 @@ puppet:
 """, prepare=PUPPET + SERVE + "mkdir -p /opt/puppetlabs/bin /etc/puppetlabs/puppet\n"
            "cp /srv/tool /opt/puppetlabs/bin/puppet; : >/etc/puppetlabs/puppet/puppet.conf"),
     config("puppet: an install type that is none", "puppet: {install_type: nosuch, exec: true}", prepare=PUPPET),
+    config("chef", """
+chef:
+  directories: [/etc/chef, /var/log/chef, /var/lib/chef, /var/cache/chef, /var/backups/chef, /var/run/chef]
+  validation_cert: |
+    -----BEGIN RSA PRIVATE KEY-----
+    MIIB
+    -----END RSA PRIVATE KEY-----
+  server_url: https://chef.yourorg.com/
+  node_name: your-node-name
+  environment: production
+  validation_name: yourorg-validator
+  run_list: ['recipe[apache2]', 'role[db]']
+  initial_attributes:
+    apache: {prefork: {maxclients: 100}, keepalive: 'off'}
+""", prepare=image("chef-client")),
+    config("chef: a package", "chef: {%s, exec: false}" % CHEF, prepare=image()),
+    config("chef: a run", "chef: {%s, exec: true}" % CHEF, prepare=image("chef-client")),
+    config("chef: a run with arguments, and no key afterwards", """
+chef: {%s, validation_cert: MIIB, exec: true, exec_arguments: [--once, -l, debug], delete_validation_post_exec: true}
+""" % CHEF, prepare=image("chef-client")),
+    config("chef: lines of client.rb", """
+chef:
+  server_url: https://chef.example.com
+  validation_name: v
+  validation_key: /srv/chef/validation.pem
+  validation_cert: system
+  client_key: /srv/chef/client.pem
+  log_level: ':debug'
+  ssl_verify_mode: ':verify_peer'
+  show_time: false
+  pid_file: null
+  chef_license: accept
+  encrypted_data_bag_secret: /srv/secrets/data_bag
+  config_path: /srv/chef/client.rb
+  firstboot_path: ''
+""", prepare=image("chef-client", more="mkdir -p /srv/chef; : >/srv/chef/validation.pem")),
+    config("chef: its own installer", "chef: {%s, install_type: omnibus, omnibus_url: 'http://127.0.0.1:8000/srv/tool', "
+           "omnibus_version: '18.2.7'}" % CHEF, prepare=image(more=SERVE)),
+    config("chef: gems", "chef: {%s, install_type: gems, ruby_version: '3.3', version: 18.2.7, exec: false}" % CHEF,
+           prepare=image("gem3.3", "ruby3.3")),
+    config("chef: without a server", "chef: {validation_name: v, exec: true}", prepare=image("chef-client")),
+    config("chef: an install type that is none", "chef: {%s, install_type: nosuch}" % CHEF, prepare=image()),
+    config("chef: each boot", "chef: {%s, exec: true}" % CHEF, prepare=image("chef-client"), boots=[{}, {}]),
 ]
