@@ -170,8 +170,8 @@ pub(crate) fn begin(host: &Host, start: &Start<'_>) -> Result<Started, EffectErr
 
 impl Started {
     /// Whether it goes on.
-    pub(crate) fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    pub(crate) fn is_running(&self) -> bool {
+        watchdog::is_running(&self.child)
     }
 
     /// Waits for its end; how long it took.

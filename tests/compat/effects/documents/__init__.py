@@ -1,18 +1,14 @@
-"""The documents, one file a theme."""
+"""The documents, by theme. Each is what an instance was launched with, on a tree that was prepared."""
 
-from . import accounts, commands, field, files, logins, managers, names, state, system
-from . import accounts, commands, disks, field, files, logins, names, state, system
-from . import accounts, commands, field, files, logins, names, repositories, state, system
+import importlib
+import pkgutil
 
 
 def all_documents():
     found = []
-    for theme in [accounts, logins, names, files, commands, system, managers, state, field]:
-    for theme in [accounts, logins, names, files, commands, system, disks, state, field]:
-    for theme in [accounts, logins, names, files, commands, system, repositories, state, field]:
-        found += theme.DOCUMENTS
+    for theme in pkgutil.iter_modules(__path__, f"{__name__}."):
+        found += importlib.import_module(theme.name).DOCUMENTS
     names_seen = [document["name"] for document in found]
     doubled = {name for name in names_seen if names_seen.count(name) > 1}
-    if doubled:
-        raise ValueError("documents of one name: %s" % ", ".join(sorted(doubled)))
+    assert not doubled, f"documents of one name: {doubled}"
     return found
