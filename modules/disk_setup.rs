@@ -22,7 +22,7 @@ mod filesystem;
 mod layout;
 mod view;
 
-use filesystem::{Outcome, Wanted};
+use filesystem::{Made, Wanted};
 use layout::{Layout, wrong};
 use view::View;
 
@@ -318,18 +318,15 @@ fn purge(path: &str, given: &Value, disk: &Device, ctx: &Context<'_>) -> Result<
         let message = format!("{path}: /dev/{} stays as it is: {user}", disk.name);
         return Err(Problem::error(Some(given.place.clone()), message));
     }
-    let parts = disk::parts(ctx.probe, &disk.name)
-        .into_iter()
-        .map(|(_, name)| name);
-    let all = parts.chain([disk.name.clone()]);
-    let wipe = |name: String| {
+    let parts = disk::parts(ctx.probe, &disk.name).into_iter();
+    let wipe = |name: &str, options: &[&str]| {
         let path = format!("/dev/{name}");
-        Effect::tool(ToolSpec::new(
-            format!("nothing on {path}"),
-            ["wipefs", "--all", &path],
-        ))
+        let argv = [&["wipefs", "--all"], options, &[path.as_str()]].concat();
+        Effect::tool(ToolSpec::new(format!("nothing on {path}"), argv))
     };
-    let mut effects: Vec<Effect> = all.map(wipe).collect();
+    let mut effects: Vec<Effect> = parts.map(|(_, name)| wipe(&name, &[])).collect();
+    // A table is not taken away without it.
+    effects.push(wipe(&disk.name, &["--force"]));
     effects.extend(settled(ctx));
     Ok(Fresh {
         name: disk.name.clone(),
@@ -357,15 +354,28 @@ fn file_systems(
         problems.push(wrong(given, "fs_setup", "a list"));
         return;
     };
+    let mut made = Vec::new();
     for (index, entry) in entries.iter().take(ENTRIES_MAX).enumerate() {
         let path = format!("fs_setup[{index}]");
-        match file_system(entry, &path, names, ctx, disks, problems) {
-            Ok((disk, effects)) => {
-                // Somebody's own command is a step of its own: it is begun once.
-                let runs_code = effects.iter().any(Effect::runs_code);
-                match disks.iter_mut().find(|fresh| fresh.name == disk) {
-                    Some(fresh) if !runs_code => fresh.effects.extend(effects),
-                    _ => steps.push(Step::new(path, effects)),
+        let place = match place(entry, &path, names, ctx) {
+            Ok(place) => place,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        let fresh = disks.iter_mut().find(|disk| disk.name == place.disk);
+        let parts = fresh.as_ref().map(|disk| disk.parts);
+        let view = View::new(ctx.probe, &place.disk, parts, &made);
+        let wanted = Wanted::read(entry, &path, place.number, problems);
+        match wanted.and_then(|wanted| wanted.plan(&view)) {
+            Ok(None) => {}
+            Ok(Some(Made { effect, on, holds })) => {
+                made.push((on, holds));
+                match fresh {
+                    // Somebody's own command is a step of its own: it is begun once.
+                    Some(fresh) if !effect.runs_code() => fresh.effects.push(effect),
+                    _ => steps.push(Step::new(path, [effect])),
                 }
             }
             Err(problem) => problems.push(problem),
@@ -373,15 +383,20 @@ fn file_systems(
     }
 }
 
-/// What makes a file system, and the disk that it is on.
-fn file_system(
-    entry: &Value,
+/// Where an entry of `fs_setup` puts its file system.
+struct On<'v> {
+    /// `xvdb`, or a partition.
+    disk: String,
+    /// The partition that the device's name ends with.
+    number: Option<&'v str>,
+}
+
+fn place<'v>(
+    entry: &'v Value,
     path: &str,
     names: &Names<'_>,
     ctx: &Context<'_>,
-    disks: &[Fresh],
-    problems: &mut Vec<Problem>,
-) -> Result<(String, Vec<Effect>), Problem> {
+) -> Result<On<'v>, Problem> {
     if !matches!(entry.kind, Kind::Map(_)) {
         return Err(wrong(entry, path, "a mapping"));
     }
@@ -392,28 +407,20 @@ fn file_system(
     };
     let key = format!("{path}.device");
     let expected = || wrong(device, &key, "the name of a disk or a partition");
-    let name = device
-        .as_str()
-        .filter(|name| !name.is_empty())
-        .ok_or_else(expected)?;
+    let name = device.as_str().filter(|name| !name.is_empty());
+    let name = name.ok_or_else(expected)?;
     let (base, number) = match name.rsplit_once('.') {
         Some((base, number)) => (base, Some(number)),
         None => (name, None),
     };
-    let wanted = Wanted::read(entry, path, number, problems)?;
     let found = names.find(base);
     let found = found.map_err(|unknown| unknown.problem(device.place.clone(), &key, base))?;
-    let kernel = kernel_name(ctx.probe, &found).unwrap_or_default();
-    if disk::device(ctx.probe, &kernel).is_none() {
+    let disk = kernel_name(ctx.probe, &found).unwrap_or_default();
+    if disk::device(ctx.probe, &disk).is_none() {
         let message = format!("{key}: {} is no disk and no partition", shown(&found));
         return Err(Problem::error(Some(device.place.clone()), message));
     }
-    let fresh = disks.iter().find(|disk| disk.name == kernel);
-    let view = View::new(ctx.probe, &kernel, fresh.map(|disk| disk.parts));
-    match wanted.plan(&view) {
-        Outcome::Effects(effects) => Ok((kernel, effects)),
-        Outcome::Left(problem) => Err(problem),
-    }
+    Ok(On { disk, number })
 }
 
 #[cfg(test)]

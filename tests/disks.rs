@@ -20,15 +20,16 @@ for disk in xvdb nvme1n1; do
     mkdir -p /sys/block/$disk /sys/class/block/$disk
     tee /sys/block/$disk/size >/sys/class/block/$disk/size <<<$(($(stat -c %s /dev/$disk) / 512))
     rm -rf /sys/block/$disk/$disk*
-    while read -r node start size; do
+    /usr/sbin/sfdisk -d /dev/$disk 2>/dev/null |
+        sed -nE 's/^(\S+) : start= *([0-9]+), size= *([0-9]+),.*/\1 \2 \3/p' |
+        while read -r node start size; do
         part=${node#/dev/}
         mkdir -p /sys/block/$disk/$part /sys/class/block/$part
         echo "${part##*[!0-9]}" >/sys/class/block/$part/partition
         tee /sys/block/$disk/$part/start >/sys/class/block/$part/start <<<"$start"
         echo "$size" >/sys/class/block/$part/size
         [[ -e $node ]] || truncate -s $((size * 512)) "$node"
-    done < <(/usr/sbin/sfdisk -d /dev/$disk 2>/dev/null |
-        sed -nE 's/^(\S+) : start= *([0-9]+), size= *([0-9]+),.*/\1 \2 \3/p')
+    done
 done
 "#;
 /// The real tool, and the kernel after it.
@@ -97,7 +98,8 @@ fn held(debian: &Debian, device: &str) -> String {
 
 /// The sizes in MiB and types of a disk's partitions.
 fn partitions(debian: &Debian, disk: &str) -> Vec<String> {
-    let dump = debian.chroot(&["/usr/sbin/sfdisk", "--dump", &format!("/dev/{disk}")]);
+    let argv = format!("/usr/sbin/sfdisk --dump /dev/{disk} || true");
+    let dump = debian.chroot(&["sh", "-c", &argv]);
     let part = |line: &str| {
         let size: u64 = line
             .split("size=")
@@ -149,7 +151,7 @@ fn disks_are_made_in_one_boot_and_another_instance_finds_them_as_they_shall_be()
     assert_eq!(partitions(&debian, "xvdb"), ["16 83", "47 82"]);
     assert_eq!(
         partitions(&debian, "nvme1n1"),
-        ["63 0FC63DAF-8483-4772-8E79-3D69D8477DE4"]
+        ["62 0FC63DAF-8483-4772-8E79-3D69D8477DE4"]
     );
     let found = ["xvdb1", "xvdb2", "nvme1n1p1"].map(|device| held(&debian, device));
     assert_eq!(found, ["ext4 web", "swap", "ext4 data"]);
@@ -224,7 +226,7 @@ fn a_swap_file_is_nobody_elses_from_its_first_moment() {
         let mounts = MOUNTS.replace("ext4", kind);
         debian.write("proc/self/mountinfo", &mounts);
         let user_data = "swap: {filename: /swap/one, size: 8M}\n";
-        let (code, said) = live(&debian, 1, user_data, &["apply", "mounts"]);
+        let (code, said) = live(&debian, 1, user_data, &["boot"]);
         assert_eq!(code, 0, "{said}");
         let found = debian.chroot(&["blkid", "-p", "-o", "value", "-s", "TYPE", "/swap/one"]);
         assert_eq!(found, "swap\n");

@@ -11,6 +11,7 @@ use contract::yaml::{Kind, Value};
 use super::layout::wrong;
 use super::view::{Node, View};
 use crate::disk::names::shown;
+use crate::disk::signature::Signature;
 use crate::{distribution, switch};
 
 /// A file system of many terabytes takes minutes.
@@ -40,12 +41,14 @@ enum Where {
     First { by_label: bool },
 }
 
-/// What an entry comes to.
-pub(super) enum Outcome {
-    /// It is so, or it is to be made.
-    Effects(Vec<Effect>),
-    /// It is left undone.
-    Left(Problem),
+/// A file system that is to be made.
+pub(super) struct Made {
+    /// What makes it.
+    pub(super) effect: Effect,
+    /// Where: `xvdb1`.
+    pub(super) on: String,
+    /// What is there then.
+    pub(super) holds: Signature,
 }
 
 impl<'v> Wanted<'v> {
@@ -116,55 +119,49 @@ impl<'v> Wanted<'v> {
         })
     }
 
-    /// What brings it about on a disk or partition that looks like this.
-    pub(super) fn plan(&self, view: &View<'_>) -> Outcome {
-        let found = match &self.place {
+    /// What brings it about on a disk or partition that looks like this; `None` if it is so.
+    pub(super) fn plan(&self, view: &View<'_>) -> Result<Option<Made>, Problem> {
+        match &self.place {
             Where::Whole => self.on(&view.whole(), false),
             Where::Part(number) => match view.part(*number) {
                 Some(node) => self.on(&node, false),
                 None => {
                     let name = view.part_name(*number);
-                    return self.left(format!("there is no partition /dev/{name}"));
+                    Err(self.problem(format!("there is no partition /dev/{name}")))
                 }
             },
-            Where::First { by_label } => return self.first(view, *by_label),
-        };
-        found.unwrap_or_else(Outcome::Left)
+            Where::First { by_label } => self.first(view, *by_label),
+        }
     }
 
     /// The first that holds it already, that holds what it replaces, or that holds nothing.
-    fn first(&self, view: &View<'_>, by_label: bool) -> Outcome {
+    fn first(&self, view: &View<'_>, by_label: bool) -> Result<Option<Made>, Problem> {
         let mut is_used = false;
         for node in view.nodes() {
-            let kind = node.holds.as_ref().map(|holds| holds.kind.as_str());
-            if !by_label && kind.is_some() && kind == self.replaces.as_deref() {
-                return self.on(&node, true).unwrap_or_else(Outcome::Left);
-            }
-            let is_label = |node: &Node<'_>| {
-                node.holds
-                    .as_ref()
-                    .is_some_and(|holds| holds.label == self.label)
+            let Some(holds) = &node.holds else {
+                if node.is_part {
+                    return self.on(&node, false);
+                }
+                continue;
             };
-            if kind.is_some() && kind == self.kind.as_deref() && (!by_label || is_label(&node)) {
-                return Outcome::Effects(Vec::new());
+            if !by_label && Some(&holds.kind) == self.replaces.as_ref() {
+                return self.on(&node, true);
             }
-            is_used |= node.is_part || kind.is_some();
-            if node.is_part && kind.is_none() {
-                return self.on(&node, false).unwrap_or_else(Outcome::Left);
+            if Some(&holds.kind) == self.kind.as_ref() && (!by_label || holds.label == self.label) {
+                return Ok(None);
             }
+            is_used = true;
         }
-        match is_used {
-            false => self.on(&view.whole(), false).unwrap_or_else(Outcome::Left),
-            true => {
-                let message = format!("{}: nothing is free on /dev/{}", self.path, view.name());
-                Outcome::Left(Problem::warning(Some(self.entry.place.clone()), message))
-            }
+        if !is_used {
+            return self.on(&view.whole(), false);
         }
+        let message = format!("{}: nothing is free on /dev/{}", self.path, view.name());
+        Err(Problem::warning(Some(self.entry.place.clone()), message))
     }
 
     /// The file system on one disk or partition. What is there already is not lost by mistake, as it
     /// is with cloud-init, which asks for no `overwrite` where somebody names a partition or `none`.
-    fn on(&self, node: &Node<'_>, replaces: bool) -> Result<Outcome, Problem> {
+    fn on(&self, node: &Node<'_>, replaces: bool) -> Result<Option<Made>, Problem> {
         let is_it = |node: &Node<'_>| {
             let holds = node.holds.as_ref();
             holds.is_some_and(|holds| {
@@ -174,7 +171,7 @@ impl<'v> Wanted<'v> {
         let name = &node.name;
         let may_overwrite = self.overwrite && self.command.is_none();
         if is_it(node) && !may_overwrite {
-            return Ok(Outcome::Effects(Vec::new()));
+            return Ok(None);
         }
         if let Some(user) = &node.user {
             return Err(self.problem(format!("/dev/{name} stays as it is, for {user}")));
@@ -196,7 +193,14 @@ impl<'v> Wanted<'v> {
                     .hint("say `overwrite: true` if that may be lost"));
             }
         }
-        self.make(node).map(|effect| Outcome::Effects(vec![effect]))
+        Ok(Some(Made {
+            effect: self.make(node)?,
+            on: node.name.clone(),
+            holds: Signature {
+                kind: self.kind.clone().unwrap_or_else(|| "something".to_owned()),
+                label: self.label.clone(),
+            },
+        }))
     }
 
     fn make(&self, node: &Node<'_>) -> Result<Effect, Problem> {
@@ -242,10 +246,6 @@ impl<'v> Wanted<'v> {
         let mut spec = ToolSpec::new(format!("{kind} on {device}"), argv);
         spec.timeout = TIMEOUT;
         Ok(Effect::tool(spec))
-    }
-
-    fn left(&self, message: String) -> Outcome {
-        Outcome::Left(self.problem(message))
     }
 
     fn problem(&self, message: String) -> Problem {

@@ -144,7 +144,7 @@ fn a_disk_that_holds_something_is_left_alone_unless_it_may_be_lost() {
         (&raw,    "xvdb: {layout: true}",                              vec![],               "/dev/xvdb stays as it is: it holds xfs (say `overwrite: true`"),
         (&raw,    "xvdb: {layout: true, overwrite: true}",             vec![erased("xvdb")], ""),
         (&data,   "xvdc: {layout: [100], overwrite: true}",            vec![erased("xvdc")], ""),
-        (&data,   "xvdc: {layout: remove}",                            ["xvdc1", "xvdc2", "xvdc"].map(|name| format!("wipefs --all /dev/{name}")).to_vec(), ""),
+        (&data,   "xvdc: {layout: remove}",                            ["/dev/xvdc1", "/dev/xvdc2", "--force /dev/xvdc"].map(|rest| format!("wipefs --all {rest}")).to_vec(), ""),
     ];
     for (marks, definition, wanted, says) in table {
         let plan = plan(marks, &format!("disk_setup: {{{definition}}}"));
@@ -286,7 +286,7 @@ fn a_disk_gets_its_file_systems_with_its_partitions() {
         disk_setup: {data: {table_type: gpt, layout: [50, [50, 82]]}}\n\
         fs_setup:\n\
         - {label: web, filesystem: ext4, device: data, partition: auto}\n\
-        - {filesystem: swap, device: data.2}\n\
+        - {filesystem: swap, device: data, partition: auto}\n\
         - {filesystem: xfs, device: data, partition: 3}\n\
         - {filesystem: ext4, device: xvdc.1}\n";
     let plan = plan(&TABLE, config);

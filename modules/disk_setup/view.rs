@@ -12,6 +12,8 @@ pub(super) struct View<'a> {
     is_part: bool,
     /// How many fresh partitions there will be; `None` where all stays as it is.
     fresh: Option<usize>,
+    /// What will be on disks and partitions, by their names.
+    made: &'a [(String, Signature)],
 }
 
 /// One place for a file system.
@@ -30,15 +32,27 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> View<'a> {
-    /// The block device of this name. `fresh`: how many partitions it is about to get.
-    pub(super) fn new(probe: &'a dyn Probe, name: &str, fresh: Option<usize>) -> Self {
+    /// The block device of this name. `fresh`: how many partitions it is about to get; `made`: what
+    /// file systems entries before this one make.
+    pub(super) fn new(
+        probe: &'a dyn Probe,
+        name: &str,
+        fresh: Option<usize>,
+        made: &'a [(String, Signature)],
+    ) -> Self {
         let device = disk::device(probe, name);
         Self {
             probe,
             name: name.to_owned(),
             is_part: device.is_some_and(|device| device.part.is_some()),
             fresh,
+            made,
         }
+    }
+
+    fn made(&self, name: &str) -> Option<Signature> {
+        let made = self.made.iter().rev().find(|(own, _)| own == name);
+        made.map(|(_, holds)| holds.clone())
     }
 
     pub(super) fn name(&self) -> &str {
@@ -91,18 +105,18 @@ impl<'a> View<'a> {
             name: name.to_owned(),
             is_part,
             has_parts,
-            holds: signature::on(self.probe, name),
+            holds: self.made(name).or_else(|| signature::on(self.probe, name)),
             user: disk::user(self.probe, name),
         }
     }
 
-    const fn blank(&self, name: String, is_part: bool, has_parts: bool) -> Node<'a> {
+    fn blank(&self, name: String, is_part: bool, has_parts: bool) -> Node<'a> {
         Node {
             probe: self.probe,
+            holds: self.made(&name),
             name,
             is_part,
             has_parts,
-            holds: None,
             user: None,
         }
     }

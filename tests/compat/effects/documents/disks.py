@@ -45,6 +45,7 @@ cat >/usr/local/sbin/blockdev <<'END'
 case $1 in
 --getsize64) stat -c %s "$2" ;;
 --getss) echo 512 ;;
+--rereadpt) kernel ;;
 esac
 END
 ln -s /usr/bin/mount /usr/local/sbin/mkfs.lab
@@ -98,7 +99,7 @@ disk_setup:
 disk_setup: {/dev/xvdb: {layout: [50, 50]}}
 fs_setup:
 - {device: /dev/xvdb, filesystem: ext4, label: one, partition: auto}
-- {device: /dev/xvdb, filesystem: vfat, partition: auto}
+- {device: /dev/xvdb, filesystem: ext3, partition: auto}
 """, DISKS),
     disks("fs_setup: auto finds its own", "fs_setup: [{device: /dev/xvdb, filesystem: ext4, label: data, partition: auto}]", DATA),
     disks("fs_setup: auto takes what is free", "fs_setup: [{device: /dev/xvdb, filesystem: ext4, label: other, partition: auto}]",
@@ -107,7 +108,7 @@ fs_setup:
           DATA),
     disks("fs_setup: replace_fs", "fs_setup: [{device: /dev/xvdb, filesystem: ext3, label: new, replace_fs: ext4}]", DATA),
     disks("fs_setup: nothing is free", "fs_setup: [{device: /dev/xvdb, filesystem: ext4, label: a}]",
-          DATA + "mkfs.vfat /dev/xvdb1\nmkfs.vfat /dev/xvdb2\n"),
+          PARTS + "mkfs.ext3 -q /dev/xvdb1\nmkfs.ext3 -q /dev/xvdb2\n"),
     disks("fs_setup: cmd", """
 fs_setup: [{device: /dev/xvdb, filesystem: lab, label: a, partition: none, cmd: mkfs.lab -L %(label)s -t %(filesystem)s %(device)s}]
 """),
@@ -117,7 +118,7 @@ fs_setup:
 - {device: /dev/xvdc, filesystem: ext4, partition: auto, overwrite: true, extra_opts: [-m, '1']}
 """),
     disks("fs_setup: another file system on the disk", "fs_setup: [{device: /dev/xvdb, filesystem: ext4, partition: none}]",
-          DISKS + "mkfs.vfat /dev/xvdb\n"),
+          DISKS + "mkfs.ext3 -q /dev/xvdb\n"),
     disks("fs_setup: a device that is not there, then one that is", """
 fs_setup:
 - {device: /dev/nosuch, filesystem: ext4}
