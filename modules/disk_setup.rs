@@ -5,25 +5,24 @@
 //!
 //! Source: cloud-init, `cloudinit/config/cc_disk_setup.py`.
 
-use contract::effect::{Effect, ToolSpec};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
-use contract::secret::Secret;
-use contract::yaml::{Kind, Value};
+use contract::yaml::Value;
 use serde::Deserialize;
 
 use crate::disk::names::{Names, shown};
-use crate::disk::table::{self, Label};
-use crate::disk::{self, Device, kernel_name, signature};
-use crate::{distribution, switch};
+use crate::disk::{self, Device, kernel_name};
 
 mod filesystem;
 mod layout;
+mod partitions;
 mod view;
 
 use filesystem::{Made, Wanted};
-use layout::{Layout, wrong};
+use layout::wrong;
+use partitions::Definition;
+pub(crate) use partitions::Fresh;
 use view::View;
 
 /// More entries than this are a mistake.
@@ -150,16 +149,6 @@ impl Module for DiskSetup {
     }
 }
 
-/// A disk whose partitions will be other ones than they are.
-pub(crate) struct Fresh {
-    /// `xvdb`.
-    pub(crate) name: String,
-    /// How many.
-    pub(crate) parts: usize,
-    /// What makes them, and then what is put on them: if those fail, nothing is put anywhere.
-    effects: Vec<Effect>,
-}
-
 /// The disks whose partitions will be other ones than they are.
 pub(crate) fn fresh(given: &Value, names: &Names<'_>, ctx: &Context<'_>) -> Vec<Fresh> {
     disks(Some(given), names, ctx, &mut Vec::new())
@@ -187,34 +176,19 @@ fn disks(
     for (key, definition) in all.iter().take(ENTRIES_MAX) {
         let name = key.to_text().unwrap_or_default();
         let path = format!("disk_setup.{}", shown(&name));
-        if definition.as_map().is_none() {
-            problems.push(wrong(definition, &path, "a mapping"));
-            continue;
-        }
-        let found = match names.find(&name) {
-            Ok(found) => found,
-            Err(unknown) => {
-                problems.push(unknown.problem(key.place.clone(), &path, &name));
-                continue;
+        let planned = Definition::read(definition, &path, problems).and_then(|wanted| {
+            let disk = disk(&name, &path, names, ctx)?;
+            if seen.contains(&disk.name) {
+                let message = format!(
+                    "{path}: /dev/{} has a table in this mapping already",
+                    disk.name
+                );
+                return Err(Problem::error(None, message));
             }
-        };
-        let kernel = kernel_name(ctx.probe, &found).unwrap_or_default();
-        let disk = disk::device(ctx.probe, &kernel).filter(|disk| disk.part.is_none());
-        let Some(disk) = disk else {
-            let message = format!("{path}: {} is no disk", shown(&found));
-            problems.push(Problem::error(Some(key.place.clone()), message));
-            continue;
-        };
-        if seen.contains(&disk.name) {
-            let message = format!(
-                "{path}: the disk {} has a table already in this mapping",
-                disk.name
-            );
-            problems.push(Problem::error(Some(key.place.clone()), message));
-            continue;
-        }
-        seen.push(disk.name.clone());
-        match partitions(definition, &path, &disk, ctx, problems) {
+            seen.push(disk.name.clone());
+            wanted.plan(&disk, ctx)
+        });
+        match planned {
             Ok(Some(disk)) => fresh.push(disk),
             Ok(None) => {}
             Err(problem) => problems.push(problem),
@@ -223,123 +197,13 @@ fn disks(
     fresh
 }
 
-/// What makes a disk's partitions; `None` if they are so, or are nobody's business.
-fn partitions(
-    given: &Value,
-    path: &str,
-    disk: &Device,
-    ctx: &Context<'_>,
-    problems: &mut Vec<Problem>,
-) -> Result<Option<Fresh>, Problem> {
-    let field = |name: &str| given.get(name).filter(|value| !value.is_null());
-    let label = match field("table_type").map(|value| (value, value.as_str())) {
-        None | Some((_, Some("mbr"))) => Label::Mbr,
-        Some((_, Some("gpt"))) => Label::Gpt,
-        Some((value, _)) => {
-            return Err(wrong(
-                value,
-                &format!("{path}.table_type"),
-                "`mbr` or `gpt`",
-            ));
-        }
-    };
-    let key = format!("{path}.overwrite");
-    let overwrite = switch::or(false, &key, field("overwrite"), problems);
-    let Some(wanted) = field("layout") else {
-        return Ok(None);
-    };
-    let table = table::of(ctx.probe, disk);
-    let parts = match Layout::read(wanted, label, &format!("{path}.layout"))? {
-        Layout::AsItIs => return Ok(None),
-        Layout::Nothing => {
-            let is_so = table.is_none() && signature::on(ctx.probe, &disk.name).is_none();
-            return if is_so {
-                Ok(None)
-            } else {
-                purge(path, given, disk, ctx).map(Some)
-            };
-        }
-        Layout::Parts(parts) => parts,
-    };
-    if layout::is_so(table.as_ref(), label, wanted, &parts) {
-        return Ok(None);
-    }
-    let stays = |why: String, hint: &str| {
-        let message = format!("{path}: /dev/{} stays as it is: {why}", disk.name);
-        Err(Problem::warning(Some(wanted.place.clone()), message).hint(hint))
-    };
-    if let Some(user) = disk::user(ctx.probe, &disk.name) {
-        return stays(user, "a disk that is in use gets no other partitions");
-    }
-    let may = "say `overwrite: true` if what is on it may be lost";
-    let has_parts = table.as_ref().is_some_and(|table| !table.types.is_empty());
-    if !overwrite && (has_parts || !disk::parts(ctx.probe, &disk.name).is_empty()) {
-        return stays("it has other partitions".to_owned(), may);
-    }
-    if !overwrite && let Some(holds) = signature::on(ctx.probe, &disk.name) {
-        return stays(format!("it holds {}", shown(&holds.kind)), may);
-    }
-    if !distribution::has_program(ctx.probe, "sfdisk") {
-        let message = format!("{path}: the image has no sfdisk");
-        let problem = Problem::error(Some(wanted.place.clone()), message);
-        return Err(problem.hint("install fdisk (util-linux) in the image"));
-    }
-    let sectors = disk.size / disk::sector_size(ctx.probe, &disk.name);
-    let script = layout::script(label, sectors, &parts);
-    let path = disk.path();
-    // What was in the place of a partition before is no file system of the new one's.
-    let wipe = if overwrite { "always" } else { "never" };
-    let argv = [
-        "sfdisk",
-        "--wipe",
-        "always",
-        "--wipe-partitions",
-        wipe,
-        &path,
-    ];
-    let count = match parts.len() {
-        1 => "1 partition".to_owned(),
-        count => format!("{count} partitions"),
-    };
-    let what = format!("{} table with {count} on {path}", label.name());
-    let make = ToolSpec::new(what, argv).stdin(Secret::new(script.into_bytes()));
-    let mut effects = vec![Effect::tool(make)];
-    effects.extend(settled(ctx));
-    Ok(Some(Fresh {
-        name: disk.name.clone(),
-        parts: parts.len(),
-        effects,
-    }))
-}
-
-/// Takes the table away, and what is in its partitions first.
-fn purge(path: &str, given: &Value, disk: &Device, ctx: &Context<'_>) -> Result<Fresh, Problem> {
-    if let Some(user) = disk::user(ctx.probe, &disk.name) {
-        let message = format!("{path}: /dev/{} stays as it is: {user}", disk.name);
-        return Err(Problem::error(Some(given.place.clone()), message));
-    }
-    let parts = disk::parts(ctx.probe, &disk.name).into_iter();
-    let wipe = |name: &str, options: &[&str]| {
-        let path = format!("/dev/{name}");
-        let argv = [&["wipefs", "--all"], options, &[path.as_str()]].concat();
-        Effect::tool(ToolSpec::new(format!("nothing on {path}"), argv))
-    };
-    let mut effects: Vec<Effect> = parts.map(|(_, name)| wipe(&name, &[])).collect();
-    // A table is not taken away without it.
-    effects.push(wipe(&disk.name, &["--force"]));
-    effects.extend(settled(ctx));
-    Ok(Fresh {
-        name: disk.name.clone(),
-        parts: 0,
-        effects,
-    })
-}
-
-/// Lets udev(7) make the links to what is new before somebody looks for them.
-fn settled(ctx: &Context<'_>) -> Option<Effect> {
-    let argv = ["udevadm", "settle", "--timeout=30"];
-    let spec = || ToolSpec::new("udev knows the partitions", argv).live_only();
-    distribution::has_program(ctx.probe, "udevadm").then(|| Effect::tool(spec()))
+/// What is wrong about the machine has no place in a document: another machine has other disks.
+fn disk(name: &str, path: &str, names: &Names<'_>, ctx: &Context<'_>) -> Result<Device, Problem> {
+    let found = names.find(name);
+    let found = found.map_err(|unknown| unknown.problem(path, name))?;
+    let kernel = kernel_name(ctx.probe, &found).unwrap_or_default();
+    let disk = disk::device(ctx.probe, &kernel).filter(|disk| disk.part.is_none());
+    disk.ok_or_else(|| Problem::error(None, format!("{path}: {} is no disk", shown(&found))))
 }
 
 fn file_systems(
@@ -357,18 +221,21 @@ fn file_systems(
     let mut made = Vec::new();
     for (index, entry) in entries.iter().take(ENTRIES_MAX).enumerate() {
         let path = format!("fs_setup[{index}]");
-        let place = match place(entry, &path, names, ctx) {
-            Ok(place) => place,
+        let wanted = Wanted::read(entry, &path, problems);
+        let found = wanted.and_then(|wanted| {
+            let disk = device(&wanted, names, ctx)?;
+            Ok((wanted, disk))
+        });
+        let (wanted, disk) = match found {
+            Ok(found) => found,
             Err(problem) => {
                 problems.push(problem);
                 continue;
             }
         };
-        let fresh = disks.iter_mut().find(|disk| disk.name == place.disk);
-        let parts = fresh.as_ref().map(|disk| disk.parts);
-        let view = View::new(ctx.probe, &place.disk, parts, &made);
-        let wanted = Wanted::read(entry, &path, place.number, problems);
-        match wanted.and_then(|wanted| wanted.plan(&view)) {
+        let fresh = disks.iter_mut().find(|fresh| fresh.name == disk);
+        let parts = fresh.as_ref().map(|fresh| fresh.parts);
+        match wanted.plan(&View::new(ctx.probe, &disk, parts, &made)) {
             Ok(None) => {}
             Ok(Some(Made { effect, on, holds })) => {
                 made.push((on, holds));
@@ -383,44 +250,17 @@ fn file_systems(
     }
 }
 
-/// Where an entry of `fs_setup` puts its file system.
-struct On<'v> {
-    /// `xvdb`, or a partition.
-    disk: String,
-    /// The partition that the device's name ends with.
-    number: Option<&'v str>,
-}
-
-fn place<'v>(
-    entry: &'v Value,
-    path: &str,
-    names: &Names<'_>,
-    ctx: &Context<'_>,
-) -> Result<On<'v>, Problem> {
-    if !matches!(entry.kind, Kind::Map(_)) {
-        return Err(wrong(entry, path, "a mapping"));
-    }
-    let device = entry.get("device").filter(|value| !value.is_null());
-    let Some(device) = device else {
-        let message = format!("{path}: expected a `device`");
-        return Err(Problem::error(Some(entry.place.clone()), message));
-    };
-    let key = format!("{path}.device");
-    let expected = || wrong(device, &key, "the name of a disk or a partition");
-    let name = device.as_str().filter(|name| !name.is_empty());
-    let name = name.ok_or_else(expected)?;
-    let (base, number) = match name.rsplit_once('.') {
-        Some((base, number)) => (base, Some(number)),
-        None => (name, None),
-    };
-    let found = names.find(base);
-    let found = found.map_err(|unknown| unknown.problem(device.place.clone(), &key, base))?;
-    let disk = kernel_name(ctx.probe, &found).unwrap_or_default();
-    if disk::device(ctx.probe, &disk).is_none() {
+/// The disk or partition that an entry of `fs_setup` is about: `xvdb`.
+fn device(wanted: &Wanted<'_>, names: &Names<'_>, ctx: &Context<'_>) -> Result<String, Problem> {
+    let key = format!("{}.device", wanted.path);
+    let found = names.find(wanted.device);
+    let found = found.map_err(|unknown| unknown.problem(&key, wanted.device))?;
+    let kernel = kernel_name(ctx.probe, &found).unwrap_or_default();
+    if disk::device(ctx.probe, &kernel).is_none() {
         let message = format!("{key}: {} is no disk and no partition", shown(&found));
-        return Err(Problem::error(Some(device.place.clone()), message));
+        return Err(Problem::error(None, message));
     }
-    Ok(On { disk, number })
+    Ok(kernel)
 }
 
 #[cfg(test)]

@@ -82,10 +82,13 @@ impl Module for Mounts {
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
+        let is_asked = want.mounts.is_some() || want.swap.is_some();
+        if !is_asked && !Names::has_told(ctx.instance) {
+            return Plan::nothing();
+        }
         let names = Names::new(ctx, want.device_aliases.as_ref());
         let told = ["ephemeral0", "swap"].map(|name| (name, names.of_metadata(&names.alias(name))));
-        let has_told = told.iter().any(|(_, device)| device.is_some());
-        if want.mounts.is_none() && want.swap.is_none() && !has_told {
+        if !is_asked && told.iter().all(|(_, device)| device.is_none()) {
             return Plan::nothing();
         }
         let mut plan = Plan::nothing();

@@ -15,7 +15,6 @@ use std::path::Path;
 use contract::instance::InstanceMetadata;
 use contract::machine::Probe;
 use contract::module::Context;
-use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::{Mapping, Value};
 
@@ -46,18 +45,18 @@ impl Unknown {
         !self.volumes.is_empty()
     }
 
-    /// What to say of it. `key` is where it stands.
-    pub(crate) fn problem(&self, place: Place, key: &str, name: &str) -> Problem {
+    /// What to say of it, which is about the machine. `key` is where the name stands.
+    pub(crate) fn problem(&self, key: &str, name: &str) -> Problem {
         let name = shown(name);
         if self.volumes.is_empty() {
             let message = format!("{key}: there is no device `{name}`");
             let hint =
                 "`lsblk` shows what there is; a volume of EBS can be named by its id, `vol-...`";
-            return Problem::error(Some(place), message).hint(hint);
+            return Problem::error(None, message).hint(hint);
         }
         let message = format!("{key}: which volume `{name}` is cannot be told on this instance");
         let volumes = self.volumes.join("`, `");
-        Problem::error(Some(place), message).hint(format!("write the volume's id: `{volumes}`"))
+        Problem::error(None, message).hint(format!("write the volume's id: `{volumes}`"))
     }
 }
 
@@ -77,6 +76,12 @@ impl<'a> Names<'a> {
             instance: ctx.instance,
             aliases: aliases.and_then(Value::as_map),
         }
+    }
+
+    /// Whether the metadata speaks of disks other than the root disk.
+    pub(crate) fn has_told(instance: &InstanceMetadata) -> bool {
+        let data = instance.rest.get("meta-data");
+        data.is_some_and(|data| data.get("block-device-mapping").is_some())
     }
 
     /// What somebody calls so in `device_aliases`, else the name itself.

@@ -19,8 +19,9 @@ const TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// An entry of `fs_setup`.
 pub(super) struct Wanted<'v> {
-    entry: &'v Value,
-    path: String,
+    pub(super) path: String,
+    /// The name of its device, without the number of a partition.
+    pub(super) device: &'v str,
     label: String,
     kind: Option<String>,
     /// What makes it, if somebody says so.
@@ -52,14 +53,30 @@ pub(super) struct Made {
 }
 
 impl<'v> Wanted<'v> {
-    /// Reads an entry. `number` is the partition that its device's name ends with: `ephemeral0.1`.
+    /// Reads an entry, whatever disks there are.
     pub(super) fn read(
         entry: &'v Value,
         path: &str,
-        number: Option<&str>,
         odd: &mut Vec<Problem>,
     ) -> Result<Self, Problem> {
+        if entry.as_map().is_none() {
+            return Err(wrong(entry, path, "a mapping"));
+        }
         let field = |name: &str| entry.get(name).filter(|value| !value.is_null());
+        let Some(device) = field("device") else {
+            let message = format!("{path}: expected a `device`");
+            return Err(Problem::error(Some(entry.place.clone()), message));
+        };
+        let name = device.as_str().filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| {
+            let path = format!("{path}.device");
+            wrong(device, &path, "the name of a disk or a partition")
+        })?;
+        // `ephemeral0.1` is its first partition.
+        let (device, number) = match name.rsplit_once('.') {
+            Some((device, number)) => (device, Some(number)),
+            None => (name, None),
+        };
         let text = |name: &str| match field(name) {
             None => Ok(None),
             Some(value) => {
@@ -107,8 +124,8 @@ impl<'v> Wanted<'v> {
             }
         };
         Ok(Self {
-            entry,
             path: path.to_owned(),
+            device,
             label,
             kind,
             command,
@@ -156,7 +173,7 @@ impl<'v> Wanted<'v> {
             return self.on(&view.whole(), false);
         }
         let message = format!("{}: nothing is free on /dev/{}", self.path, view.name());
-        Err(Problem::warning(Some(self.entry.place.clone()), message))
+        Err(Problem::warning(None, message))
     }
 
     /// The file system on one disk or partition. What is there already is not lost by mistake, as it
@@ -248,9 +265,9 @@ impl<'v> Wanted<'v> {
         Ok(Effect::tool(spec))
     }
 
+    /// Something about the machine, which has no place in a document.
     fn problem(&self, message: String) -> Problem {
-        let place = Some(self.entry.place.clone());
-        Problem::error(place, format!("{}: {message}", self.path))
+        Problem::error(None, format!("{}: {message}", self.path))
     }
 }
 

@@ -46,12 +46,14 @@ pub(super) enum Layout {
     AsItIs,
     /// No table, and nothing else either.
     Nothing,
+    /// Partitions, whichever: one, if there is none.
+    Any,
     /// These partitions.
     Parts(Vec<Part>),
 }
 
 /// A partition.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
     /// Its share of the disk in per cent; `None` is the rest.
     share: Option<Decimal>,
@@ -64,10 +66,7 @@ impl Layout {
     pub(super) fn read(given: &Value, label: Label, path: &str) -> Result<Self, Problem> {
         match &given.kind {
             Kind::Null | Kind::Bool(false) => Ok(Self::AsItIs),
-            Kind::Bool(true) => Ok(Self::Parts(vec![Part {
-                share: None,
-                kind: None,
-            }])),
+            Kind::Bool(true) => Ok(Self::Any),
             Kind::String(word) if word.is_empty() => Ok(Self::AsItIs),
             Kind::String(word) if word.eq_ignore_ascii_case("remove") => Ok(Self::Nothing),
             Kind::List(entries) if entries.is_empty() => Ok(Self::AsItIs),
@@ -183,17 +182,32 @@ const fn usual(label: Label) -> &'static str {
     }
 }
 
-/// Whether a table has these partitions already: as many, of the types that are said.
-pub(super) fn is_so(table: Option<&Table>, label: Label, layout: &Value, parts: &[Part]) -> bool {
-    let Some(table) = table.filter(|table| table.label == label) else {
-        return false;
-    };
-    if layout.as_bool() == Some(true) {
-        return !table.types.is_empty();
+impl Layout {
+    /// Whether a table has these partitions already: as many, of the types that are said.
+    pub(super) fn is_so(&self, table: &Table) -> bool {
+        let fits =
+            |(part, there): (&Part, &String)| part.kind.as_ref().is_none_or(|kind| kind == there);
+        match self {
+            Self::AsItIs => true,
+            Self::Nothing => false,
+            Self::Any => !table.types.is_empty(),
+            Self::Parts(parts) => {
+                table.types.len() == parts.len() && parts.iter().zip(&table.types).all(fits)
+            }
+        }
     }
-    let fits =
-        |(part, there): (&Part, &String)| part.kind.as_ref().is_none_or(|kind| kind == there);
-    table.types.len() == parts.len() && parts.iter().zip(&table.types).all(fits)
+
+    /// The partitions that are to be made.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        match self {
+            Self::AsItIs | Self::Nothing => Vec::new(),
+            Self::Any => vec![Part {
+                share: None,
+                kind: None,
+            }],
+            Self::Parts(parts) => parts.clone(),
+        }
+    }
 }
 
 /// The script that makes sfdisk(8) put these partitions on a disk of so many sectors.

@@ -164,7 +164,7 @@ fn entry(
         .filter(|name| !name.is_empty())
         .ok_or_else(expected)?;
     let source = sources.of(&name).unwrap_or_else(|unknown| {
-        problems.push(unknown.problem(value.place.clone(), path, &name));
+        problems.push(unknown.problem(path, &name));
         None
     });
     let source = source.filter(|source| !table.has(source)).unwrap_or(name);

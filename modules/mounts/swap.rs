@@ -106,7 +106,7 @@ fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
         // One that was begun, and never ended, holds nothing.
         if head.iter().any(|byte| *byte != 0) {
             let message = format!("swap: {file} is there and is no swap file, and stays as it is");
-            let problem = Problem::error(Some(given.place.clone()), message);
+            let problem = Problem::error(None, message);
             return Err(problem.hint("write another `filename`, or remove that file"));
         }
     }
@@ -117,7 +117,7 @@ fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
             let Some(memory) = memory(probe) else {
                 let message =
                     "swap.size: how much memory there is cannot be read, so there is no swap file";
-                return Err(Problem::warning(Some(given.place.clone()), message));
+                return Err(Problem::warning(None, message));
             };
             suggested(memory, free, most)
         }
@@ -136,7 +136,7 @@ fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
     if free.is_some_and(|free| free < bytes) {
         let free = free.unwrap_or_default() / MIB;
         let message = format!("swap: {file} needs {mebibytes} MiB, and {free} MiB are free there");
-        return Err(Problem::error(Some(given.place.clone()), message));
+        return Err(Problem::error(None, message));
     }
     let effects = made(&file, mebibytes, dir, probe);
     Ok(Some(Swap { file, effects }))
