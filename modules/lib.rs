@@ -73,6 +73,7 @@ mod zypper_add_repo;
 
 pub use accounts::accounts_of;
 pub use cloud_init::{CLOUD_INIT, CLOUD_INIT_KEYS, RENAMED, semaphore};
+pub use packages::needed as packages_needed;
 pub use verified::keep_verified;
 
 /// Every module, in the order in which the boot runs them.

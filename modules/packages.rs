@@ -158,7 +158,8 @@ fn reboot_spec() -> PowerSpec {
 
 /// That packages are installed, for a module that needs them; `None` where nobody is known who
 /// could.
-pub(crate) fn needed(names: &[&str], ctx: &Context<'_>) -> Option<Effect> {
+#[must_use]
+pub fn needed(names: &[&str], ctx: &Context<'_>) -> Option<Effect> {
     let here = Here::of(ctx)?;
     let packages = names.iter().map(|name| Package {
         name: (*name).to_owned(),

@@ -51,6 +51,7 @@ pub(super) fn run(data: &[u8]) {
         handlers: &prepared.handlers,
         instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
         scripts_dir: Path::new("/var/lib/firstlight/instances/i-1/scripts"),
+        ask: &contract::custom::Nobody,
         probe: &machine,
         render: engine::render,
     };

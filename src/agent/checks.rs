@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use contract::config::Config;
+use contract::custom::Nobody;
 use contract::instance::InstanceMetadata;
 use contract::machine::{FileKind, Probe};
 use contract::module::Context;
@@ -14,32 +15,24 @@ use contract::plan::{Problem, Severity};
 use contract::user_data::{PartKind, UserData, VendorData};
 use contract::yaml::{self, Kind, Limits, Mapping};
 use engine::image::Image;
-use engine::module_list::CloudInit;
 use engine::settings::{PartHandlers, Settings};
-use engine::validate::{Find, Schema, Within, lint};
+use engine::validate::{Find, Within, lint};
 use engine::{PartRow, Prepared, Surroundings};
 
+use crate::catalogue::Catalogue;
 use crate::fetch::Addresses;
 
 const CLOUD_CONFIG: &str = "text/cloud-config";
 
-/// Everything that the configuration may hold.
-pub(crate) fn schema() -> Schema {
-    let keys = modules::TABLE.iter().flat_map(|entry| entry.facts.keys);
-    Schema::new(keys.chain(datasources::KEYS), modules::CLOUD_INIT_KEYS)
-}
-
-/// What the lists of modules may name.
-pub(crate) const CLOUD_INIT: CloudInit<'static> = CloudInit {
-    modules: modules::CLOUD_INIT,
-    renamed: modules::RENAMED,
-};
-
 /// What a boot tells of its configuration and user data beside `told`. Nothing of it stops
 /// anything: modules say themselves what they cannot use.
-pub(crate) fn of_boot(prepared: &Prepared, told: &[Problem]) -> Vec<Problem> {
+pub(crate) fn of_boot(
+    catalogue: &Catalogue,
+    prepared: &Prepared,
+    told: &[Problem],
+) -> Vec<Problem> {
     let told: HashSet<&Place> = places(told).collect();
-    let mut problems = schema().check(prepared.config.root());
+    let mut problems = catalogue.schema().check(prepared.config.root());
     problems.retain(|problem| !problem.place.as_ref().is_some_and(|at| told.contains(at)));
     for problem in &mut problems {
         problem.severity = problem.severity.min(Severity::Warning);
@@ -64,7 +57,7 @@ pub(crate) struct Remark {
 }
 
 /// What is wrong with a file of user data, or of a single cloud-config.
-pub(crate) fn user_data(bytes: Vec<u8>) -> anyhow::Result<Vec<Remark>> {
+pub(crate) fn user_data(bytes: Vec<u8>, catalogue: &Catalogue) -> anyhow::Result<Vec<Remark>> {
     let metadata = InstanceMetadata::new("i-assumed".parse()?, "file");
     let image = Image::default();
     let mut settings = Settings::default();
@@ -79,7 +72,7 @@ pub(crate) fn user_data(bytes: Vec<u8>) -> anyhow::Result<Vec<Remark>> {
         &data,
         &VendorData::default(),
     );
-    let mut checked = Checked::default();
+    let mut checked = Checked::new(catalogue);
     for mut problem in prepared.problems {
         // At a boot the others go on; whoever checks a file wants to know.
         if is_ignored(&problem, &prepared.parts) {
@@ -110,11 +103,15 @@ pub(crate) fn user_data(bytes: Vec<u8>) -> anyhow::Result<Vec<Remark>> {
 }
 
 /// What is wrong with a file of an image's configuration; its templates are not rendered.
-pub(crate) fn image_file(path: &Path, bytes: &[u8]) -> anyhow::Result<Vec<Remark>> {
+pub(crate) fn image_file(
+    path: &Path,
+    bytes: &[u8],
+    catalogue: &Catalogue,
+) -> anyhow::Result<Vec<Remark>> {
     let metadata = InstanceMetadata::new("i-assumed".parse()?, "file");
     let name = std::path::absolute(path)?.display().to_string();
     let text = String::from_utf8_lossy(bytes).into_owned();
-    let mut checked = Checked::default();
+    let mut checked = Checked::new(catalogue);
     checked.finds(lint(bytes, &name, 1), Within::Image);
     let template = engine::image::template(&text, &name).filter(|_| may_be_template(path));
     match yaml::parse(&text, name.as_str(), &Limits::default()) {
@@ -160,22 +157,31 @@ fn may_be_template(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "cfg")
 }
 
-#[derive(Default)]
-struct Checked {
+struct Checked<'c> {
+    catalogue: &'c Catalogue,
     problems: Vec<Problem>,
     finds: Vec<Find>,
     /// What is to be said of the finds.
     secrets: Vec<Problem>,
 }
 
-impl Checked {
+impl<'c> Checked<'c> {
+    const fn new(catalogue: &'c Catalogue) -> Self {
+        Self {
+            catalogue,
+            problems: Vec::new(),
+            finds: Vec::new(),
+            secrets: Vec::new(),
+        }
+    }
+
     fn image(&mut self, root: Mapping, text: &str, metadata: &InstanceMetadata) {
         let config = Config::new(root.clone());
         self.problems.extend(Settings::of(&config).1);
-        let lists = engine::module_list::wanted(modules::TABLE, CLOUD_INIT, &config);
+        let lists = self.catalogue.wanted(&config);
         self.problems.extend(lists.1);
         if text.contains("{{") || text.contains("{%") {
-            self.add(schema().check(&root));
+            self.add(self.catalogue.schema().check(&root));
         } else {
             self.document(root, metadata);
         }
@@ -185,7 +191,9 @@ impl Checked {
     /// a machine without files: what is wrong with the values comes out of that. Of two that speak
     /// of one place the module knows better, unless the schema knows what was meant.
     fn document(&mut self, root: Mapping, metadata: &InstanceMetadata) {
-        let (meant, guessed): (Vec<_>, Vec<_>) = schema()
+        let (meant, guessed): (Vec<_>, Vec<_>) = self
+            .catalogue
+            .schema()
             .check(&root)
             .into_iter()
             .partition(|problem| problem.hint.is_some());
@@ -204,9 +212,10 @@ impl Checked {
             instance_dir: dir,
             scripts_dir: dir,
             probe: &NoFiles,
+            ask: &Nobody,
             render: engine::render,
         };
-        for entry in modules::TABLE {
+        for entry in self.catalogue.entries() {
             let names = entry.facts.key_names();
             if names.iter().any(|name| config.get(name).is_some()) {
                 let mut problems = entry.plan(&context).problems;
@@ -241,6 +250,7 @@ impl Checked {
             problems,
             finds,
             secrets,
+            catalogue: _,
         } = self;
         let problems = problems.into_iter().map(|problem| (problem, false));
         let mut problems: Vec<(Problem, bool)> = problems.collect();

@@ -1,6 +1,7 @@
 //! firstlight: turns one generic machine image into this particular machine.
 
 mod boot;
+mod catalogue;
 mod checks;
 mod cli;
 mod cloud_init;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
-use contract::config::Config;
+use contract::custom::Ask;
 use contract::datasource::{Datasource, Found, SourceContext};
 use contract::instance::InstanceMetadata;
-use contract::machine::{Machine, Probe};
+use contract::machine::Machine;
 use contract::module::{Context, Entry, Frequency, Stage};
 use contract::plan::Problem;
 use contract::report::{ModuleReport, ProblemReport, Report, StageReport};
@@ -23,6 +23,7 @@ use engine::{Prepared, Reach, Surroundings, report_file};
 use net::s3::S3;
 use system::{DryRun, Host, RunLock};
 
+use crate::catalogue::Catalogue;
 use crate::fetch::Fetcher;
 pub(crate) use crate::target::Target;
 use crate::{checks, cloud_init, image_tree};
@@ -32,6 +33,7 @@ pub(crate) struct Session {
     pub(crate) host: Host,
     pub(crate) settings: Settings,
     pub(crate) image: Image,
+    pub(crate) catalogue: Catalogue,
     problems: Vec<Problem>,
     s3: S3,
     seed: Option<PathBuf>,
@@ -86,6 +88,7 @@ impl Session {
         let opened = Host::new(root);
         let mut host = opened.with_context(|| format!("cannot open {}", root.display()))?;
         let image = engine::image::load(&host);
+        let catalogue = Catalogue::of(&host);
         let role = datasources::ec2::role_source(&SourceContext {
             probe: &host,
             config: &image.config,
@@ -96,6 +99,7 @@ impl Session {
             host,
             settings: Settings::default(),
             image: Image::default(),
+            catalogue,
             problems: Vec::new(),
             s3,
             begun: now(),
@@ -117,6 +121,8 @@ impl Session {
         self.settings = settings;
         self.problems = problems;
         self.problems.extend(image.problems.iter().cloned());
+        self.problems
+            .extend(self.catalogue.problems.iter().cloned());
         self.image = image;
     }
 
@@ -213,7 +219,7 @@ impl Session {
             &found.user_data,
             &found.vendor_data,
         );
-        let (modules, odd) = module_list(&self.host, &prepared.config);
+        let (modules, odd) = self.catalogue.wanted_on(&self.host, &prepared.config);
         prepared.problems.extend(odd);
         let told: Vec<Problem> = self
             .problems
@@ -221,7 +227,7 @@ impl Session {
             .chain(&prepared.problems)
             .cloned()
             .collect();
-        let odd = checks::of_boot(&prepared, &told);
+        let odd = checks::of_boot(&self.catalogue, &prepared, &told);
         prepared.problems.extend(odd);
         let marks = match self.settings.cloud_init_compat {
             true => Marks::of(&found.metadata.instance_id, &modules, modules::semaphore),
@@ -353,8 +359,8 @@ impl Session {
 
 impl Known {
     /// Lets modules run that the configuration's lists leave out: somebody asks for them by name.
-    pub(crate) fn include(&mut self, names: &[String]) {
-        let left_out = left_out(&self.modules).into_iter();
+    pub(crate) fn include(&mut self, session: &Session, names: &[String]) {
+        let left_out = session.catalogue.left_out(&self.modules).into_iter();
         let asked = left_out.filter(|entry| names.iter().any(|name| name == entry.facts.name));
         self.modules.extend(asked.collect::<Vec<_>>());
     }
@@ -374,23 +380,13 @@ pub(crate) fn modules_of(target: &Target) -> anyhow::Result<(Vec<Entry>, Vec<Ent
     let stored = session.recall().ok().flatten();
     let wanted = match stored {
         Some(known) => known.modules,
-        None => module_list(&session.host, &session.image.config).0,
+        None => {
+            let config = &session.image.config;
+            session.catalogue.wanted_on(&session.host, config).0
+        }
     };
-    let left_out = left_out(&wanted);
+    let left_out = session.catalogue.left_out(&wanted);
     Ok((wanted, left_out))
-}
-
-fn module_list(probe: &dyn Probe, config: &Config) -> (Vec<Entry>, Vec<Problem>) {
-    let (mut entries, mut problems) =
-        engine::module_list::wanted(modules::TABLE, checks::CLOUD_INIT, config);
-    problems.extend(modules::keep_verified(&mut entries, config, probe));
-    (entries, problems)
-}
-
-fn left_out(wanted: &[Entry]) -> Vec<Entry> {
-    let is_wanted = |entry: &Entry| wanted.iter().any(|own| own.facts.name == entry.facts.name);
-    let all = modules::TABLE.iter().copied();
-    all.filter(|entry| !is_wanted(entry)).collect()
 }
 
 /// How modules are run: for real or dry, again or only what is due.
@@ -402,17 +398,21 @@ pub(crate) struct Mode<'a> {
     pub(crate) observer: &'a mut dyn FnMut(Stage, &ModuleReport),
 }
 
+/// A machine whose image can be asked what it wants.
+pub(crate) trait Hands: Machine + Ask {}
+
+impl<T: Machine + Ask> Hands for T {}
+
 /// Runs the modules of one stage that `wanted` lets through.
 pub(crate) fn run_stage(
     session: &Session,
     known: &Known,
     semaphores: &mut Semaphores,
-    machine: &dyn Machine,
+    machine: &dyn Hands,
     stage: Stage,
     wanted: &dyn Fn(&Entry) -> bool,
     mode: &mut Mode<'_>,
 ) -> StageReport {
-    let probe: &dyn Probe = machine;
     let dir = Store::dir_of(&known.metadata.instance_id);
     let context = Context {
         instance: &known.metadata,
@@ -422,7 +422,8 @@ pub(crate) fn run_stage(
         handlers: &known.prepared.handlers,
         instance_dir: &dir,
         scripts_dir: &cloud_init::scripts_dir(session.settings.cloud_init_compat, &known.metadata),
-        probe,
+        probe: machine,
+        ask: machine,
         render: engine::render,
     };
     // What is done at every boot is done anew for another instance, too: below a root that was

@@ -10,6 +10,7 @@ pub mod block;
 pub mod calendar;
 pub mod config;
 pub mod content;
+pub mod custom;
 pub mod datasource;
 pub mod effect;
 pub mod error;

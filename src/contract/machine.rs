@@ -90,6 +90,14 @@ pub trait Probe {
         Ok(self.kind(path)? == Some(FileKind::File))
     }
 
+    /// Whether nobody but root, or whoever runs this, can change what is there, links followed.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    fn is_trusted(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.kind(path)?.is_some())
+    }
+
     /// Whether this is a container, which shares its kernel and shows its host's firmware: by what
     /// its manager says in /run/host (Container Interface of systemd), and what systemd says of it in
     /// /run/systemd.
@@ -152,7 +160,7 @@ fn account(line: &str) -> Option<Account> {
 }
 
 /// Why an effect was left undone although nothing went wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotDone {
     /// Accounts, owners: only root can.
     NeedsRoot,

@@ -1,10 +1,12 @@
 //! What a module is: facts about itself, and a pure function from what is wanted to a plan.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
 use crate::config::Config;
+use crate::custom::Ask;
 use crate::instance::InstanceMetadata;
 use crate::machine::Probe;
 use crate::params::Params;
@@ -123,6 +125,8 @@ pub struct Context<'a> {
     pub scripts_dir: &'a Path,
     /// The machine's eyes.
     pub probe: &'a dyn Probe,
+    /// Asks what the image's own modules want.
+    pub ask: &'a dyn Ask,
     /// See [`Render`].
     pub render: Render,
 }
@@ -147,6 +151,19 @@ pub trait Module: 'static {
 #[derive(Debug, serde::Deserialize)]
 pub struct NoKeys {}
 
+/// A module that is known at run time alone: the image brings it along.
+pub trait Custom: fmt::Debug + Sync {
+    /// What shall be on this machine.
+    fn plan(&self, ctx: &Context<'_>) -> Plan;
+}
+
+/// Who makes a module's plan.
+#[derive(Debug, Clone, Copy)]
+enum Planner {
+    Own(fn(&Context<'_>) -> Plan),
+    Custom(&'static dyn Custom),
+}
+
 /// One row of the table of modules: a [`Module`] without its type.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
@@ -158,7 +175,7 @@ pub struct Entry {
     pub stage: Stage,
     /// How often: `facts.frequency`, unless the configuration's module lists say otherwise.
     pub frequency: Frequency,
-    plan: fn(&Context<'_>) -> Plan,
+    plan: Planner,
     /// The top-level keys that its section reads.
     #[cfg(any(test, feature = "testing"))]
     pub reads: fn() -> &'static [&'static str],
@@ -173,16 +190,43 @@ impl Entry {
             notes: M::NOTES,
             stage: M::FACTS.stage,
             frequency: M::FACTS.frequency,
-            plan: plan::<M>,
+            plan: Planner::Own(plan::<M>),
             #[cfg(any(test, feature = "testing"))]
             reads: crate::testing::fields::<M::Section>,
         }
     }
 
+    /// The row of a module that the image brings along.
+    #[must_use]
+    pub const fn custom(
+        facts: &'static Facts,
+        notes: &'static str,
+        of: &'static dyn Custom,
+    ) -> Self {
+        Self {
+            facts,
+            notes,
+            stage: facts.stage,
+            frequency: facts.frequency,
+            plan: Planner::Custom(of),
+            #[cfg(any(test, feature = "testing"))]
+            reads: || &[],
+        }
+    }
+
+    /// Whether the image brings it along.
+    #[must_use]
+    pub const fn is_custom(&self) -> bool {
+        matches!(self.plan, Planner::Custom(_))
+    }
+
     /// What the module wants. A section that cannot be read is a problem in the plan.
     #[must_use]
     pub fn plan(&self, ctx: &Context<'_>) -> Plan {
-        (self.plan)(ctx)
+        match self.plan {
+            Planner::Own(plan) => plan(ctx),
+            Planner::Custom(custom) => custom.plan(ctx),
+        }
     }
 
     /// Whether it has something to do with this configuration.

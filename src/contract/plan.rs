@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::effect::Effect;
+use crate::machine::NotDone;
 use crate::place::Place;
 use crate::secret::Secret;
 use crate::yaml::DecodeError;
@@ -29,6 +30,17 @@ impl Plan {
         Self {
             steps: Vec::new(),
             problems: vec![problem],
+        }
+    }
+
+    /// What shall be is not known here, and why.
+    #[must_use]
+    pub fn not_done(name: impl Into<String>, why: NotDone) -> Self {
+        let mut step = Step::new(name, []);
+        step.not_done = Some(why);
+        Self {
+            steps: vec![step],
+            problems: Vec::new(),
         }
     }
 
@@ -76,6 +88,8 @@ pub struct Step {
     pub needs_previous: bool,
     /// What its semaphore remembers a keyed digest of, beside the module's own configuration.
     pub inputs: Secret<Vec<u8>>,
+    /// Why what shall be is not known, so that it is left undone, and that is no fault.
+    pub not_done: Option<NotDone>,
 }
 
 impl Step {
@@ -88,6 +102,7 @@ impl Step {
             is_lenient: false,
             needs_previous: false,
             inputs: Secret::default(),
+            not_done: None,
         }
     }
 

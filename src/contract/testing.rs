@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 use crate::config::Config;
+use crate::custom::Nobody;
 use crate::effect::{Content, Effect, FileSpec, Target, Text};
 use crate::error::EffectError;
 use crate::instance::InstanceMetadata;
@@ -274,6 +275,7 @@ impl Setting {
             instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
             scripts_dir: Path::new("/var/lib/firstlight/instances/i-1/scripts"),
             probe: &self.machine,
+            ask: &Nobody,
             render: names,
         })
     }

@@ -4,6 +4,7 @@
 //! The machine is seen and changed only through [`contract::machine`].
 
 pub mod cloud_init;
+pub mod custom;
 mod environment;
 pub mod image;
 mod jinja;

@@ -2,7 +2,7 @@
 
 use contract::effect::Effect;
 use contract::error::{EffectError, chain};
-use contract::machine::{Change, Machine};
+use contract::machine::{Change, Machine, NotDone};
 use contract::plan::{Severity, Step};
 use contract::report::{EffectReport, ErrorReport, ModuleReport, Outcome, StepReport};
 
@@ -70,6 +70,17 @@ pub(crate) fn left(step: &Step, outcome: Outcome) -> Performed {
         ended_by_shutdown: false,
         warnings: Vec::new(),
     }
+}
+
+/// A step of which it is not known what shall be.
+pub(crate) fn not_done(step: &Step, why: NotDone) -> Performed {
+    let mut performed = left(step, Outcome::Skipped(why.why().to_owned()));
+    performed.report.effects.push(EffectReport {
+        what: "what the image's module wants".to_owned(),
+        change: why.why().to_owned(),
+        detail: Vec::new(),
+    });
+    performed
 }
 
 /// A step that could not be begun.

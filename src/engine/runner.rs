@@ -161,6 +161,8 @@ impl Runner<'_> {
             let mut performed = if let Some(name) = failed {
                 let why = format!("not done because `{name}` failed");
                 perform::left(step, Outcome::Skipped(why))
+            } else if let Some(why) = step.not_done {
+                perform::not_done(step, why)
             } else if step.runs_code() {
                 self.code(entry, step, &mut stopped, report)
             } else {
@@ -236,7 +238,8 @@ impl Runner<'_> {
         if self.on_change == OnChange::Ignore || entry.frequency != Frequency::Instance {
             return false;
         }
-        let keyless = entry.facts.keys.is_empty();
+        // A custom module that reads no keys would have to be asked at each boot.
+        let keyless = entry.facts.keys.is_empty() && !entry.is_custom();
         let plan = || catch_unwind(AssertUnwindSafe(|| entry.plan(self.context))).ok();
         let plan = if keyless { plan() } else { None };
         self.inputs(entry, plan.as_ref())

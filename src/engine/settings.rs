@@ -339,7 +339,7 @@ fn key_servers(servers: &mut KeyServers, section: &Value, reader: &mut Reader) {
 }
 
 /// Seconds as a number, `60s`, `5m`, `1h`; `Some(None)` is `infinity`.
-fn duration(value: &Value) -> Option<Option<Duration>> {
+pub(crate) fn duration(value: &Value) -> Option<Option<Duration>> {
     let text = value.to_text()?;
     if text == "infinity" {
         return Some(None);

@@ -290,6 +290,20 @@ pub(crate) fn converse(
     ended(host.is_live(), label, status, Some(timeout), || None)
 }
 
+/// Waits for a program that leads a process group of its own and that others started.
+pub(crate) fn end_of(
+    host: &Host,
+    mut child: Child,
+    label: &str,
+    timeout: Duration,
+) -> Result<(), EffectError> {
+    let status = wait(&mut child, Some(timeout)).map_err(|source| EffectError::Start {
+        program: label.to_owned(),
+        source,
+    })?;
+    ended(host.is_live(), label, status, Some(timeout), || None)
+}
+
 /// What a child does not want to read is not forced on it.
 fn feed(child: &mut Child, bytes: &[u8]) -> io::Result<()> {
     let Some(mut stdin) = child.stdin.take() else {
@@ -303,7 +317,7 @@ fn feed(child: &mut Child, bytes: &[u8]) -> io::Result<()> {
 
 /// What a script names after `#!`, `None` for a program; anything else is no program at all.
 /// Without this check execvp(3) would give the file to /bin/sh, whatever it is.
-fn interpreter(probe: &dyn Probe, path: &Path) -> io::Result<Option<String>> {
+pub(crate) fn interpreter(probe: &dyn Probe, path: &Path) -> io::Result<Option<String>> {
     let bytes = probe.read(path)?.ok_or(io::ErrorKind::NotFound)?;
     if bytes.starts_with(b"\x7fELF") {
         return Ok(None);

@@ -37,7 +37,7 @@ enum Entry {
 /// A machine on which nothing happens, seen as if everything so far had happened.
 #[derive(Debug)]
 pub struct DryRun<'a> {
-    host: &'a Host,
+    pub(crate) host: &'a Host,
     paths: RefCell<BTreeMap<PathBuf, Entry>>,
     users: RefCell<BTreeMap<String, Account>>,
     groups: RefCell<Vec<String>>,
@@ -279,6 +279,10 @@ impl Probe for DryRun<'_> {
             all.sort();
         }
         Ok(names)
+    }
+
+    fn is_trusted(&self, path: &Path) -> io::Result<bool> {
+        self.host.is_trusted(path)
     }
 
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {

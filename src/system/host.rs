@@ -250,6 +250,15 @@ impl Probe for Host {
         Ok(kind_of(&found) == FileKind::File && found.st_mode & 0o111 != 0)
     }
 
+    fn is_trusted(&self, path: &Path) -> io::Result<bool> {
+        let Some(fd) = absent(self.root.open(path, OFlag::O_PATH, 0))? else {
+            return Ok(false);
+        };
+        let found = fstat(&fd)?;
+        let is_own = found.st_uid == 0 || found.st_uid == geteuid().as_raw();
+        Ok(is_own && found.st_mode & 0o022 == 0)
+    }
+
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {
         Ok(self.stat(path)?.map(|stat| kind_of(&stat)))
     }

@@ -207,9 +207,9 @@ fn a_tree_without_useradd_gets_no_users() {
     let why = NotDone::NeedsLiveMachine;
     for effect in [run, Effect::Console { text }] {
         let dry = DryRun::new(&tree.host()).apply(&effect).unwrap();
-        assert_eq!(dry, Change::NotDone(why.clone()), "{effect}");
+        assert_eq!(dry, Change::NotDone(why), "{effect}");
         let done = tree.host().apply(&effect).unwrap();
-        assert_eq!(done, Change::NotDone(why.clone()), "{effect}");
+        assert_eq!(done, Change::NotDone(why), "{effect}");
     }
 }
 
@@ -385,7 +385,7 @@ fn a_tool_is_left_where_it_is_not_needed_or_cannot_be_run() {
     #[rustfmt::skip]
     let table = [
         (tool().creates("/made"),     Change::AlreadySo),
-        (tool().creates("/absent"),   Change::NotDone(not_done.clone())),
+        (tool().creates("/absent"),   Change::NotDone(not_done)),
         (tool(),                      Change::NotDone(not_done)),
         (tool().live_only(),          Change::NotDone(NotDone::NeedsLiveMachine)),
     ];

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use contract::module::{Entry, Facts, Frequency, Wake};
 use contract::schema::{Key, Shape};
 use engine::validate::properties;
 use serde_json::json;
 
 use super::{Format, table};
+use crate::catalogue::Catalogue;
 use crate::session::{self, Target};
 
 /// List the modules in the order in which they run, or describe one.
@@ -28,8 +28,12 @@ pub(super) struct Modules {
 
 impl Modules {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
+        let catalogue = Catalogue::at(target);
+        for problem in &catalogue.problems {
+            table::complain(&format!("{}: {problem}", problem.severity));
+        }
         if let Some(name) = &self.name {
-            return describe(find(name)?, self.format);
+            return describe(catalogue.find(name)?, self.format);
         }
         let (wanted, left_out) = session::modules_of(target)?;
         let wanted = wanted.iter().map(|entry| (entry, entry.frequency.as_str()));
@@ -140,25 +144,5 @@ fn rows_below(shape: &Shape, path: &str, rows: &mut Vec<Vec<String>>) {
             .iter()
             .for_each(|shape| rows_below(shape, path, rows)),
         _ => {}
-    }
-}
-
-/// The module of this name.
-///
-/// # Errors
-/// When there is none: names those there are.
-pub(super) fn find(name: &str) -> anyhow::Result<&'static Entry> {
-    match modules::TABLE.iter().find(|entry| entry.facts.name == name) {
-        Some(entry) => Ok(entry),
-        None => {
-            let names: Vec<_> = modules::TABLE
-                .iter()
-                .map(|entry| entry.facts.name)
-                .collect();
-            bail!(
-                "there is no module `{name}`; the modules are {}",
-                names.join(", ")
-            )
-        }
     }
 }

@@ -26,10 +26,10 @@ const WOULD_CHANGE: u8 = 2;
 
 impl Plan {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
-        for name in &self.modules {
-            super::modules::find(name)?;
-        }
         let mut session = Session::look(target)?;
+        for name in &self.modules {
+            session.catalogue.find(name)?;
+        }
         let (datasource, found) = session.ask()?;
         let (known, found) = session.understand(datasource, found);
         let mut report = session.report(&known, &found.problems());

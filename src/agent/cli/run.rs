@@ -28,13 +28,13 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
-        for name in &self.modules {
-            super::modules::find(name)?;
-        }
         let mut session = Session::open(target)?;
+        for name in &self.modules {
+            session.catalogue.find(name)?;
+        }
         let _lock = session.lock()?;
         let mut known = session.recall_or_fail()?;
-        known.include(&self.modules);
+        known.include(&session, &self.modules);
         let (mut semaphores, told) = session.reconciled(&known)?;
         let wanted = |entry: &Entry| self.modules.iter().any(|name| name == entry.facts.name);
         let mut mode = Mode {

@@ -7,8 +7,10 @@ use contract::plan::{Problem, Severity};
 use serde_json::json;
 
 use super::{Format, table};
+use crate::catalogue::Catalogue;
 use crate::checks::{self, Remark};
 use crate::offline;
+use crate::session::Target;
 
 /// Check files without a cloud, without root, and without doing anything.
 ///
@@ -39,11 +41,12 @@ const WARNED: u8 = 2;
 const WIDTH: usize = 100;
 
 impl Validate {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
+        let catalogue = Catalogue::at(target);
         let mut worst = None;
         let mut all = Vec::new();
         for file in &self.files {
-            let remarks = self.check(file).unwrap_or_else(|error| {
+            let remarks = self.check(file, &catalogue).unwrap_or_else(|error| {
                 vec![Remark {
                     problem: Problem::error(None, format!("{error:#}")),
                     is_of_secret: false,
@@ -68,12 +71,12 @@ impl Validate {
         })
     }
 
-    fn check(&self, file: &Path) -> anyhow::Result<Vec<Remark>> {
+    fn check(&self, file: &Path, catalogue: &Catalogue) -> anyhow::Result<Vec<Remark>> {
         let bytes = offline::read(file)?;
         if self.image {
-            checks::image_file(file, &bytes)
+            checks::image_file(file, &bytes, catalogue)
         } else {
-            checks::user_data(bytes)
+            checks::user_data(bytes, catalogue)
         }
     }
 }

@@ -12,6 +12,7 @@ use contract::yaml::{self, Limits};
 use engine::store::Store;
 use engine::validate::UNKNOWN_KEY;
 
+use crate::catalogue::Catalogue;
 use crate::checks::{self, Remark};
 use crate::cli::table;
 use crate::offline;
@@ -167,7 +168,8 @@ impl Schema {
                 ));
                 return Ok(true);
             }
-            sorted(checks::user_data(document.bytes.clone())?)
+            let catalogue = Catalogue::at(&super::this_machine());
+            sorted(checks::user_data(document.bytes.clone(), &catalogue)?)
         };
         if self.annotate && !(errors.is_empty() && deprecations.is_empty()) {
             table::line(&annotated(&document.bytes, &errors, &deprecations));

@@ -122,7 +122,8 @@ impl Modules {
 impl Single {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let name = module_name(&self.name);
-        let Some(entry) = modules::TABLE.iter().find(|entry| entry.facts.name == name) else {
+        let mut session = open()?;
+        let Some(entry) = session.catalogue.get(&name).copied() else {
             if modules::CLOUD_INIT.contains(&name.as_str()) {
                 bail!("module `{name}` is cloud-init's, and this version does not do it");
             }
@@ -133,10 +134,9 @@ impl Single {
                 "`{name}` takes no arguments: write what it shall do into /etc/firstlight/config.d"
             );
         }
-        let mut session = open()?;
         let _lock = lock(&session)?;
         let mut known = session.recall_or_fail()?;
-        known.include(std::slice::from_ref(&name));
+        known.include(&session, std::slice::from_ref(&name));
         let often = match self.frequency {
             Some(Often::Instance) => Frequency::Instance,
             Some(Often::Always) => Frequency::Always,

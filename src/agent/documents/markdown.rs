@@ -268,7 +268,7 @@ mod tests {
     use contract::yaml::{self, Kind, Limits};
 
     use super::*;
-    use crate::checks;
+    use crate::catalogue::Catalogue;
 
     fn docs() -> &'static Path {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/docs"))
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_key_is_true() {
-        let schema = checks::schema().to_json_schema();
+        let schema = Catalogue::own().schema().to_json_schema();
         for (key, fate, why) in REMARKS {
             assert!(modules::CLOUD_INIT_KEYS.contains(key), "{key}");
             if readers(key).next().is_some() {
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_notes_are_valid_and_use_the_modules_keys() {
-        let schema = checks::schema();
+        let schema = Catalogue::own().schema();
         for entry in modules::TABLE {
             let name = entry.facts.name;
             let blocks = entry.notes.split("```yaml\n").skip(1);

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use contract::config::Config;
+use contract::custom::Nobody;
 use contract::effect::{CommandSpec, Effect, Program};
 use contract::module::{Facts, Module, NoKeys, Wake};
 use contract::params::Params;
@@ -112,6 +113,7 @@ fn booted(
         handlers: &[],
         instance_dir: Path::new(DIR),
         scripts_dir: Path::new(DIR),
+        ask: &Nobody,
         probe: machine,
         render: |_, _| Err(String::new()),
     };

@@ -225,10 +225,7 @@ fn values_of_secret_names(line: &str) -> impl Iterator<Item = (usize, &str)> {
         let before = line.get(..at)?.trim_end().trim_end_matches(['"', '\'']);
         let outside = before.trim_end_matches(is_inner);
         let name = before.get(outside.len()..)?;
-        let name = name.to_ascii_lowercase().replace('-', "_");
-        let is_secret = NAMES.iter().any(|end| name.ends_with(end));
-        if !is_secret || name == "lock_passwd" || outside.ends_with('$') || outside.ends_with("${")
-        {
+        if !is_secret_name(name) || outside.ends_with('$') || outside.ends_with("${") {
             return None;
         }
         let after = line.get(at + 1..)?;
@@ -237,6 +234,12 @@ fn values_of_secret_names(line: &str) -> impl Iterator<Item = (usize, &str)> {
         let end = value.find(|c: char| c.is_whitespace() || "\"',;}".contains(c));
         Some((start, value.get(..end.unwrap_or(value.len()))?))
     })
+}
+
+/// Whether the value of a key that is called so is a secret.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    name != "lock_passwd" && NAMES.iter().any(|end| name.ends_with(end))
 }
 
 /// Whether it is the value itself: not a hash, a variable, a placeholder, a path or an address.

@@ -1,0 +1,391 @@
+use std::cell::RefCell;
+
+use contract::config::Config;
+use contract::custom::Ask;
+use contract::machine::NotDone;
+use contract::module::{Facts, Frequency, Module, NoKeys, Stage, Wake};
+use contract::package::{PackageJob, PackageManager, PackagesSpec};
+use contract::params::Params;
+use contract::testing::{FakeMachine, instance};
+use contract::yaml::{self, Kind, Limits};
+
+use super::*;
+
+macro_rules! own {
+    ($type:ident, $name:literal, $stage:ident) => {
+        struct $type;
+        impl Module for $type {
+            const FACTS: Facts = Facts {
+                name: $name,
+                summary: "for tests",
+                stage: Stage::$stage,
+                frequency: Frequency::Instance,
+                wake: Wake::Always,
+                keys: &[Key::new($name, contract::schema::Shape::Any, "for tests")],
+            };
+            type Section = NoKeys;
+
+            fn plan(_: NoKeys, _: &Context<'_>) -> Plan {
+                Plan::nothing()
+            }
+        }
+    };
+}
+
+own!(Users, "users", Identity);
+own!(Zone, "zone", Config);
+own!(Units, "units", Config);
+own!(Scripts, "scripts", Final);
+
+const TABLE: &[Entry] = &[
+    Entry::of::<Users>(),
+    Entry::of::<Zone>(),
+    Entry::of::<Units>(),
+    Entry::of::<Scripts>(),
+];
+
+const OWN: Own = Own {
+    table: TABLE,
+    names: &["users", "ntp"],
+    keys: &["ntp"],
+    others: &[],
+    packages: |names, _| {
+        let packages = names.iter().map(|name| contract::package::Package {
+            name: (*name).to_owned(),
+            version: None,
+        });
+        Some(Effect::Packages(Box::new(PackagesSpec {
+            manager: PackageManager::Dnf,
+            job: PackageJob::Install {
+                packages: packages.collect(),
+                update: false,
+                or_snap: Vec::new(),
+            },
+        })))
+    },
+};
+
+const SITE: &str = "\
+name: site
+summary: set up the site
+stage: config
+keys:
+  site:
+    type: object
+    properties:
+      port: {type: integer, minimum: 1}
+      users: {type: array, items: {type: string}}
+      password: {type: string}
+      code: {type: string, writeOnly: true}
+    required: [port]
+    additionalProperties: false
+";
+
+fn loaded(files: &[(&str, &str)]) -> (Cow<'static, [Entry]>, Vec<String>) {
+    let files: Vec<(String, &str)> = files
+        .iter()
+        .flat_map(|(name, text)| {
+            let path = format!("{DIR}/{name}");
+            [(format!("{path}.yaml"), *text), (path, "#!/bin/sh\n")]
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), *text))
+        .collect();
+    let (table, problems) = load(&FakeMachine::with(&files), &OWN);
+    (table, problems.iter().map(ToString::to_string).collect())
+}
+
+struct Program {
+    answer: Result<&'static str, NoAnswer>,
+    asked: RefCell<Vec<(String, usize)>>,
+}
+
+impl Ask for Program {
+    fn ask(&self, question: &Question<'_>) -> Result<Secret<Vec<u8>>, NoAnswer> {
+        let text = String::from_utf8(question.text.expose().clone()).unwrap();
+        self.asked.borrow_mut().push((text, question.secrets.len()));
+        let answer = self.answer.clone();
+        answer.map(|text| Secret::new(text.into()))
+    }
+}
+
+/// What becomes of an answer, and the questions.
+fn answered(config: &str, answer: Result<&'static str, NoAnswer>) -> (Plan, Vec<(String, usize)>) {
+    let (table, problems) = loaded(&[("site", SITE)]);
+    assert_eq!(problems, Vec::<String>::new());
+    let document = yaml::parse(config, "part-001", &Limits::default()).unwrap();
+    let Kind::Map(root) = document.value.kind else {
+        panic!("no mapping: {config}");
+    };
+    let program = Program {
+        answer,
+        asked: RefCell::default(),
+    };
+    let machine = FakeMachine::default();
+    let plan = table
+        .iter()
+        .find(|entry| entry.is_custom())
+        .unwrap()
+        .plan(&Context {
+            instance: &instance(),
+            config: &Config::new(root),
+            params: &Params::default(),
+            scripts: &[],
+            handlers: &[],
+            instance_dir: Path::new("/"),
+            scripts_dir: Path::new("/"),
+            probe: &machine,
+            ask: &program,
+            render: |_, _| Err(String::new()),
+        });
+    (plan, program.asked.into_inner())
+}
+
+const CONFIG: &str =
+    "site: {port: 80, users: [ada], password: hunter2, code: tr0ub4dor}\nother: 1\n";
+
+fn problem_of(answer: &'static str) -> String {
+    let (plan, _) = answered(CONFIG, Ok(answer));
+    assert_eq!(plan.steps, [], "{answer}");
+    plan.problems[0].to_string()
+}
+
+#[test]
+fn without_the_directory_the_table_is_firstlights_own() {
+    let (table, problems) = load(&FakeMachine::default(), &OWN);
+    assert!(matches!(table, Cow::Borrowed(own) if own.len() == TABLE.len()));
+    assert_eq!(problems, []);
+}
+
+#[test]
+fn a_module_stands_at_the_end_of_its_stage_or_where_it_says() {
+    let manifest = |name: &str, more: &str| format!("name: {name}\nsummary: x\n{more}\n");
+    let (a, b, c, d) = (
+        manifest("a", "stage: config"),
+        manifest("b", "stage: config\nafter: zone"),
+        manifest("c", "stage: config\nafter: zone"),
+        manifest("d", "stage: identity\nfrequency: always"),
+    );
+    let (table, problems) = loaded(&[("a", &a), ("b", &b), ("c", &c), ("d", &d)]);
+    let names: Vec<&str> = table.iter().map(|entry| entry.facts.name).collect();
+    assert_eq!(
+        names,
+        ["users", "d", "zone", "b", "c", "units", "a", "scripts"]
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    let facts = table[1].facts;
+    assert_eq!(
+        (facts.frequency, facts.wake),
+        (Frequency::Always, Wake::Always)
+    );
+}
+
+#[test]
+fn a_manifest_that_is_wrong_costs_its_module_and_says_where() {
+    let dir = DIR;
+    let good = "summary: x\nstage: config\n";
+    #[rustfmt::skip]
+    let table = [
+        ("site", "name: other\n".to_owned() + good, "1:7: name: expected `site`, as the file is called"),
+        ("users", "name: users\n".to_owned() + good, "1:7: name: there is a module `users` already"),
+        ("ntp",  "name: ntp\n".to_owned() + good, "1:7: name: there is a module `ntp` already"),
+        ("site", format!("name: site\n{good}keys: {{zone: }}"), "4:12: keys: somebody else reads `zone`"),
+        ("site", format!("name: site\n{good}keys: {{ntp: {{type: string}}}}"), "4:13: keys: somebody else reads `ntp`"),
+        ("site", format!("name: site\n{good}keys: {{output: {{type: string}}}}"), "4:16: keys: somebody else reads `output`"),
+        ("site", format!("name: site\n{good}after: scripts"), "4:8: after: stage config has no module `scripts` (`firstlight modules` lists them)"),
+        ("site", format!("name: site\n{good}timeout: 1h"), "4:10: timeout: expected `1s` to `5m`"),
+        ("site", format!("name: site\n{good}colour: red"), "4:1: unknown key `colour`, expected one of `name`, `summary`, `stage`, `frequency`, `after`, `timeout`, `keys`, `notes`"),
+        ("site", "name: site\nsummary: x\nstage: early".to_owned(), "3:8: stage: expected `identity`, `config` or `final`"),
+        ("site", format!("name: site\n{good}keys: {{site: {{tpye: string}}}}"), "4:15: keys.site: unknown key `tpye`, expected one of `type`, `description`, `default`, `enum`, `minimum`, `maximum`, `items`, `properties`, `required`, `additionalProperties`, `writeOnly`"),
+        ("site", "summary: x".to_owned(), "1:1: missing key `name`"),
+    ];
+    for (name, manifest, wanted) in table {
+        let (entries, problems) = loaded(&[(name, &manifest)]);
+        assert_eq!(entries.len(), TABLE.len(), "{manifest}");
+        assert_eq!(problems, [format!("{dir}/{name}.yaml:{wanted}")]);
+    }
+}
+
+#[test]
+fn a_schema_says_what_firstlights_own_keys_could_say() {
+    let (table, _) = loaded(&[("site", SITE)]);
+    let keys = table
+        .iter()
+        .find(|entry| entry.is_custom())
+        .unwrap()
+        .facts
+        .keys;
+    let schema = serde_json::Value::Object(crate::validate::properties(keys));
+    let fields = &schema["site"]["properties"];
+    assert_eq!(schema["site"]["required"], json!(["port"]));
+    assert_eq!(schema["site"]["additionalProperties"], json!(false));
+    assert_eq!(fields["port"]["minimum"], json!(1));
+    assert_eq!(fields["users"]["items"], json!({"type": "string"}));
+    assert_eq!(fields["code"]["writeOnly"], json!(true));
+}
+
+#[test]
+fn it_is_asked_about_its_own_keys_and_the_instance() {
+    let (plan, asked) = answered(CONFIG, Ok("{}"));
+    assert_eq!(plan, Plan::nothing());
+    let question: serde_json::Value = serde_json::from_str(&asked[0].0).unwrap();
+    let wanted =
+        json!({"site": {"port": 80, "users": ["ada"], "password": "hunter2", "code": "tr0ub4dor"}});
+    assert_eq!(question["config"], wanted);
+    assert_eq!(question["module"], "site");
+    assert_eq!(question["stage"], "config");
+    assert_eq!(question["protocol"], 1);
+    assert_eq!(question["instance"]["instance_id"], "i-1");
+    assert_eq!(asked[0].1, 2, "the secrets that must not reach the log");
+}
+
+#[test]
+fn a_section_that_its_schema_does_not_allow_is_not_asked_about() {
+    let (plan, asked) = answered("site: {port: 0, usres: [ada]}\n", Ok("{}"));
+    let problems: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "part-001:1:14: site.port: expected an integer from 1 to 9223372036854775807, found an integer",
+            "part-001:1:17: unknown key `site.usres` (did you mean `users`?)",
+        ]
+    );
+    assert_eq!(asked, []);
+}
+
+#[test]
+fn an_answer_becomes_effects() {
+    let answer = r#"{"steps": [
+        {"name": "app", "effects": [
+            {"packages": {"names": ["nginx"]}},
+            {"group": {"name": "app"}},
+            {"user": {"name": "app", "primary_group": "app", "system": true}},
+            {"member": {"user": "ada", "group": "app"}},
+            {"authorized_keys": {"user": "app", "keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGvG"]}},
+            {"directory": {"path": "/srv/app", "mode": "0750", "owner": "app:app"}},
+            {"file": {"path": "/srv/app/port", "content": "80\n"}},
+            {"file": {"path": "/srv/app/code", "content": "tr0ub4dor", "mode": "0640", "owner": "root:app"}},
+            {"link": {"path": "/etc/app", "to": "/srv/app"}},
+            {"absent": {"path": "/etc/old"}},
+            {"tool": {"what": "index of /srv/app", "argv": ["mandb"], "stdin": "hunter2", "creates": "/srv/i"}},
+            {"console": {"text": "app is set up"}}
+         ],
+         "on_change": [{"unit": {"verb": "try-reload-or-restart", "name": "app.service"}}]},
+        {"name": "first", "needs_previous": true, "effects": [
+            {"run": {"label": "app --init", "argv": ["app", "--init"], "env": {"CODE": "tr0ub4dor"}, "timeout": 60}}
+        ]}
+    ], "problems": [
+        {"severity": "warning", "message": "hunter2 is short", "key": "site.users[0]"}
+    ]}"#;
+    let (plan, _) = answered(CONFIG, Ok(answer));
+    assert_eq!(
+        plan.lines(),
+        [
+            "package nginx (dnf)",
+            "group app",
+            "user app",
+            "user ada in group app",
+            "1 authorized key of app",
+            "directory /srv/app (0750)",
+            "file /srv/app/port (0644)",
+            "file /srv/app/code (0640 root:app)",
+            "link /etc/app -> /srv/app",
+            "no file /etc/old",
+            "index of /srv/app",
+            "1 line on the console",
+            "try-reload-or-restart app.service",
+            "run app --init",
+        ]
+    );
+    assert!(
+        plan.steps[1].needs_previous
+            && plan.steps[1].runs_code()
+            && !plan.steps[1].inputs.expose().is_empty()
+    );
+    let shown = format!("{plan:?}");
+    for secret in ["hunter2", "tr0ub4dor"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+    assert_eq!(
+        plan.problems[0].to_string(),
+        "part-001:1:26: ‹secret› is short"
+    );
+}
+
+#[test]
+fn an_answer_that_is_wrong_anywhere_is_refused_as_a_whole() {
+    #[rustfmt::skip]
+    let table = [
+        ("",                 "answer of site: the answer is refused: it is empty; no effects are `{}`"),
+        ("done",             "answer of site:1:1: the answer is refused: it is not JSON"),
+        (r#"{"step": []}"#,  "answer of site:1:2: the answer is refused: unknown key `step`, expected one of `steps`, `problems`"),
+        (r#"{"steps": [{"name": "a b"}]}"#,
+         "answer of site:1:21: the answer is refused: steps[0].name: expected a name of its own, 1 to 64 letters, digits, `.`, `_` and `-`"),
+        (r#"{"steps": [{"name": "a", "effects": [{"file": {"path": "/a", "content": "", "owned": "x"}}]}]}"#,
+         "answer of site:1:77: the answer is refused: steps[0].effects[0].file: unknown key `owned`, expected one of `path`, `content`, `content_base64`, `mode`, `owner`, `secret`"),
+        (r#"{"steps": [{"name": "a", "effects": [{"mount": {}}]}]}"#,
+         "answer of site:1:39: the answer is refused: steps[0].effects[0]: unknown key `mount`, expected one of `file`, `directory`, `link`, `absent`, `group`, `user`, `member`, `authorized_keys`, `packages`, `unit`, `tool`, `run`, `console`"),
+        (r#"{"steps": [{"name": "a", "effects": [{}]}]}"#,
+         "answer of site:1:38: the answer is refused: steps[0].effects[0]: expected exactly one effect, such as `file`"),
+        (r#"{"steps": [{"name": "a", "effects": [{"file": {"path": "a", "content": ""}}]}]}"#,
+         "answer of site:1:38: the answer is refused: steps[0].effects[0].file.path: expected an absolute path without `..`"),
+        (r#"{"steps": [{"name": "a", "effects": [{"file": {"path": "/a", "content": "", "mode": "rw"}}]}]}"#,
+         "answer of site:1:38: the answer is refused: steps[0].effects[0].file.mode: expected octal digits, such as \"0644\""),
+        (r#"{"steps": [{"name": "a", "on_change": [{"unit": {"verb": "halt", "name": "a.service"}}]}]}"#,
+         "answer of site:1:58: the answer is refused: steps[0].on_change[0].unit.verb: expected one of `start`, `restart`, `try-restart`, `try-reload-or-restart`, `stop`"),
+    ];
+    for (answer, wanted) in table {
+        assert_eq!(problem_of(answer), wanted, "{answer}");
+    }
+}
+
+#[test]
+fn a_secret_of_the_section_stands_where_nobody_sees_it_or_the_answer_is_refused() {
+    let effect = [
+        (
+            r#"{"tool": {"what": "x", "argv": ["x", "--code=tr0ub4dor"]}}"#,
+            "tool.argv[1]",
+        ),
+        (
+            r#"{"tool": {"what": "x", "argv": ["x"], "env": {"CODE": "tr0ub4dor"}}}"#,
+            "tool.env.CODE",
+        ),
+        (
+            r#"{"run": {"label": "tr0ub4dor", "argv": ["x"]}}"#,
+            "run.label",
+        ),
+        (
+            r#"{"file": {"path": "/tr0ub4dor", "content": ""}}"#,
+            "file.path",
+        ),
+        (r#"{"console": {"text": "hunter2"}}"#, "console.text"),
+    ];
+    for (effect, path) in effect {
+        let answer = format!(r#"{{"steps": [{{"name": "a", "effects": [{effect}]}}]}}"#);
+        let problem = problem_of(answer.leak());
+        let wanted =
+            format!("steps[0].effects[0].{path}: a secret of the configuration would be seen here");
+        assert!(problem.contains(&wanted), "{problem}");
+        assert!(
+            !problem.contains("tr0ub4dor") && !problem.contains("hunter2"),
+            "{problem}"
+        );
+    }
+    let readable = r#"{"steps": [{"name": "a", "effects": [{"file": {"path": "/a", "content": "hunter2"}}]}]}"#;
+    assert!(problem_of(readable).contains("file.mode: everybody could read a secret"));
+}
+
+#[test]
+fn a_program_that_cannot_be_asked_is_no_fault_and_one_that_fails_is_one() {
+    let here = NoAnswer::NotHere(NotDone::NeedsRoot);
+    let (plan, _) = answered(CONFIG, Err(here));
+    assert_eq!(plan, Plan::not_done("ask", NotDone::NeedsRoot));
+    let failed = NoAnswer::Failed("it did not end within 1 s".to_owned());
+    let (plan, _) = answered(CONFIG, Err(failed));
+    assert_eq!(
+        plan.problems[0].to_string(),
+        "module `site` of the image gave no answer: it did not end within 1 s (what it wrote beside is in the output log)"
+    );
+}

@@ -1,0 +1,237 @@
+//! Modules that an image brings along, in a Debian with real programs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "for tests only"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+
+use support::debian::{Debian, Said};
+use support::{Scratch, alone};
+
+const DIR: &str = "usr/lib/firstlight/modules.d";
+const META_DATA: &str = "instance-id: i-one\nlocal-hostname: calm\n";
+
+/// Puts a module into the image.
+fn install(debian: &Debian, name: &str, manifest: &str, program: &str) {
+    debian.write(&format!("{DIR}/{name}.yaml"), manifest);
+    debian.write(&format!("{DIR}/{name}"), program);
+    for (path, mode) in [
+        (DIR.to_owned(), 0o755),
+        (format!("{DIR}/{name}.yaml"), 0o644),
+        (format!("{DIR}/{name}"), 0o755),
+    ] {
+        set_mode(debian, &path, mode);
+    }
+}
+
+fn set_mode(debian: &Debian, path: &str, mode: u32) {
+    fs::set_permissions(debian.path(path), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn manifest(name: &str, more: &str) -> String {
+    format!("name: {name}\nsummary: for tests\nstage: config\n{more}\n")
+}
+
+/// What a boot with this user data came to.
+fn booted(debian: &Debian, user_data: &str) -> Said {
+    debian.run_with(user_data, META_DATA, &["boot"]);
+    debian.run(&["status"])
+}
+
+#[test]
+fn the_example_is_planned_done_once_and_known_to_every_command() {
+    let Some(debian) = Debian::with_image("users: []\n") else {
+        return;
+    };
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/custom-module");
+    let text = |name: &str| fs::read_to_string(example.join(name)).unwrap();
+    install(&debian, "sysctl", &text("sysctl.yaml"), &text("sysctl"));
+    let user_data = "#cloud-config\nsysctl: {vm.swappiness: 10, net.core.somaxconn: 4096}\n";
+
+    let file = "etc/sysctl.d/90-launch.conf";
+    let plan = debian.run_with(user_data, META_DATA, &["plan", "sysctl"]);
+    assert!(plan.text.contains("+vm.swappiness = 10"), "{plan:?}");
+    assert!(!debian.path(file).exists());
+
+    let status = booted(&debian, user_data);
+    assert_eq!(status.code, 0, "{status:?}");
+    assert_eq!(
+        debian.text(file),
+        "net.core.somaxconn = 4096\nvm.swappiness = 10\n"
+    );
+    let again = debian.run_with(user_data, META_DATA, &["plan", "sysctl"]);
+    assert_eq!((again.code, again.text.trim()), (0, "nothing would change"));
+
+    #[rustfmt::skip]
+    let table = [
+        (&["modules"][..],           "set parameters of the running kernel"),
+        (&["modules", "sysctl"],     "net.core.somaxconn: 4096"),
+        (&["schema"],                "parameters of the kernel by their names"),
+        (&["run", "sysctl", "--force"], "already so"),
+    ];
+    for (args, says) in table {
+        let said = debian.run(args);
+        assert!(said.text.contains(says), "{args:?}: {said:?}");
+    }
+    let mine = debian.path("seed/user-data");
+    let valid = debian.run(&["validate", mine.to_str().unwrap()]);
+    assert_eq!(valid.code, 0, "{valid:?}");
+    // Where the image is another one, nobody knows the key.
+    let valid = alone(&["validate", mine.to_str().unwrap()]);
+    assert!(valid.stdout.contains("unknown key `sysctl`"), "{valid:?}");
+
+    let bad = debian.run_with(
+        "#cloud-config\nsysctl: {swappiness: 10, vm.laptop_mode: 5}\n",
+        "instance-id: i-two\n",
+        &["plan"],
+    );
+    let says = "part-001:2:9: sysctl: expected names such as `vm.swappiness`";
+    assert!(bad.text.contains(says), "{bad:?}");
+}
+
+#[test]
+fn a_program_can_look_and_do_nothing_else() {
+    let Some(debian) = Debian::with_image("users: []\nnosy: {token: tr0ub4dor}\n") else {
+        return;
+    };
+    let program = r#"#!/bin/sh
+read -r question
+{
+    echo "who: $(id -u) $(id -G)"
+    for dir in /tmp /var/tmp /run /root /etc; do
+        touch "$dir/x" 2>/dev/null && echo "wrote to $dir"
+    done
+    echo "arguments: $*"
+    echo "asked: $question"
+    env
+} >&2
+echo '{}'
+"#;
+    fs::set_permissions(debian.path("tmp"), fs::Permissions::from_mode(0o1777)).unwrap();
+    let keys = "keys: {nosy: {type: object, properties: {token: {type: string}}}}";
+    install(&debian, "nosy", &manifest("nosy", keys), program);
+    let status = booted(&debian, "");
+    assert_eq!(status.code, 0, "{status:?}");
+    let log = debian.text("var/log/firstlight-output.log");
+    assert!(log.contains("who: 65534 65534\n"), "{log}");
+    assert!(!log.contains("wrote to"), "{log}");
+    assert!(log.contains("arguments: \n"), "{log}");
+    assert!(
+        log.contains(r#"asked: {"config":{"nosy":{"token":"‹secret›"}}"#),
+        "{log}"
+    );
+    assert!(!log.contains("tr0ub4dor"), "{log}");
+    assert!(!log.contains("HOME="), "{log}");
+
+    // A look writes no log.
+    fs::remove_file(debian.path("var/log/firstlight-output.log")).unwrap();
+    let plan = debian.run_with("", "instance-id: i-two\n", &["plan", "nosy"]);
+    assert!(plan.text.contains("who: 65534"), "{plan:?}");
+    assert!(!debian.path("var/log/firstlight-output.log").exists());
+}
+
+#[test]
+fn a_program_that_gives_no_answer_is_an_error_that_says_why_and_all_else_goes_on() {
+    #[rustfmt::skip]
+    let table = [
+        ("exit 3",                         "ended with exit code 3"),
+        ("sleep 60 & wait",                "did not end within 1 s"),
+        ("head -c 2000000 /dev/zero | tr '\\0' x; exit 0", "its answer has 1 MiB or more"),
+        ("echo done",                      "answer of mine:1:1: the answer is refused: it is not JSON"),
+        ("echo '{\"steps\": [{\"name\": \"a\", \"effects\": [{\"fiel\": {}}]}]}'", "unknown key `fiel`, expected one of `file`"),
+    ];
+    for (line, says) in table {
+        let Some(debian) = Debian::with_image("users: []\n") else {
+            return;
+        };
+        install(
+            &debian,
+            "mine",
+            &manifest("mine", "timeout: 1s"),
+            &format!("#!/bin/sh\n{line}\n"),
+        );
+        let status = booted(&debian, "#cloud-config\nhostname: mine\n");
+        assert_eq!(status.code, 1, "{line}: {status:?}");
+        assert!(status.text.contains(says), "{line}: {status:?}");
+        assert_eq!(debian.text("etc/hostname").trim(), "mine", "{line}");
+    }
+}
+
+#[test]
+fn what_others_than_root_may_change_is_not_run() {
+    let program = "#!/bin/sh\ntouch /srv/run\necho '{}'\n";
+    #[rustfmt::skip]
+    let table = [
+        ("",           Some(1000), 0o755),
+        ("/mine",      Some(1000), 0o755),
+        ("/mine",      None,       0o775),
+        ("/mine.yaml", None,       0o646),
+    ];
+    for (path, owner, mode) in table {
+        let Some(debian) = Debian::with_image("users: []\n") else {
+            return;
+        };
+        install(&debian, "mine", &manifest("mine", ""), program);
+        let spoilt = format!("{DIR}{path}");
+        set_mode(&debian, &spoilt, mode);
+        chown(debian.path(&spoilt), owner, None).unwrap();
+        let status = booted(&debian, "");
+        assert_eq!(status.code, 1, "{path}: {status:?}");
+        let says = format!("the module is not used: others than root may change /{DIR}{path}");
+        assert!(status.text.contains(&says), "{path}: {status:?}");
+        let modules = debian.run(&["modules"]);
+        assert!(!modules.text.contains("for tests"), "{path}: {modules:?}");
+    }
+}
+
+#[test]
+fn where_a_program_cannot_run_its_module_is_left_undone_and_that_is_said() {
+    let Some(debian) = Debian::with_image("users: []\n") else {
+        return;
+    };
+    install(
+        &debian,
+        "mine",
+        &manifest("mine", ""),
+        "#!/usr/bin/no-such-program\n",
+    );
+    let said = debian.run_with("", META_DATA, &["apply"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.text.contains("needs the live machine"), "{said:?}");
+    // It is due when it can run, and then it is done.
+    let file = r#"{"file": {"path": "/srv/a", "content": "a"}}"#;
+    let answer = format!(r#"{{"steps": [{{"name": "a", "effects": [{file}]}}]}}"#);
+    let program = format!("#!/bin/sh\necho '{answer}'\n");
+    install(&debian, "mine", &manifest("mine", ""), &program);
+    debian.run_with("", META_DATA, &["apply"]);
+    assert_eq!(debian.text("srv/a"), "a");
+    let again = debian.run_with("", META_DATA, &["apply"]);
+    let row = again.text.lines().find(|line| line.contains("mine"));
+    assert!(row.unwrap().contains("done before"), "{again:?}");
+}
+
+#[test]
+fn a_broken_manifest_is_told_of_where_a_file_is_checked() {
+    let scratch = Scratch::new();
+    let root = scratch.path();
+    let dir = root.join(DIR);
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(
+        dir.join("mine.yaml"),
+        "name: mine\nsummary: x\nstage: late\n",
+    )
+    .unwrap();
+    fs::write(dir.join("mine"), "#!/bin/sh\n").unwrap();
+    fs::set_permissions(dir.join("mine"), fs::Permissions::from_mode(0o755)).unwrap();
+    let said = alone(&["--root", root.to_str().unwrap(), "modules", "mine"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let says = "mine.yaml:3:8: stage: expected one of `early`, `identity`, `config`, `final`";
+    assert!(said.stderr.contains(says), "{said:?}");
+}
