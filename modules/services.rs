@@ -113,7 +113,9 @@ const fn openrc(verb: UnitVerb) -> &'static str {
     match verb {
         UnitVerb::Start => "start",
         UnitVerb::Stop => "stop",
-        UnitVerb::Restart | UnitVerb::TryRestart | UnitVerb::Reload => "restart",
+        UnitVerb::Restart | UnitVerb::TryRestart | UnitVerb::Reload | UnitVerb::ReloadOrStart => {
+            "restart"
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub use crate::items::ItemsSpec;
 pub use crate::keys::{AuthorizedKeysSpec, ImportKeysSpec, KeyServer};
 use crate::name::{Hostname, UserName};
 pub use crate::package::{AptCommand, Package, PackageJob, PackageManager, PackagesSpec};
+pub use crate::post::PostSpec;
 pub use crate::power::{PowerAction, PowerCondition, PowerSpec};
 use crate::secret::Secret;
 pub use crate::tool::{ToolSpec, Wait};
@@ -35,6 +36,8 @@ pub enum UnitVerb {
     Reload,
     /// `stop`
     Stop,
+    /// `reload-or-restart`: one that does not run is started
+    ReloadOrStart,
 }
 
 impl UnitVerb {
@@ -47,6 +50,7 @@ impl UnitVerb {
             Self::TryRestart => "try-restart",
             Self::Reload => "try-reload-or-restart",
             Self::Stop => "stop",
+            Self::ReloadOrStart => "reload-or-restart",
         }
     }
 }
@@ -163,6 +167,8 @@ pub enum Effect {
     Message(Vec<Word>),
     /// See [`PackagesSpec`].
     Packages(Box<PackagesSpec>),
+    /// See [`PostSpec`].
+    Post(Box<PostSpec>),
     /// See [`PowerSpec`].
     Power(Box<PowerSpec>),
     /// Lines for syslog(3), which the console gets as well, each with its time. Never secret.
@@ -287,6 +293,7 @@ impl fmt::Display for Effect {
             },
             Self::Message(_) => f.write_str("message on the console"),
             Self::Packages(spec) => spec.fmt(f),
+            Self::Post(spec) => spec.fmt(f),
             Self::Power(spec) => write!(f, "{} at the end of the run", spec.action.as_str()),
             Self::Tool(tool) => f.write_str(&tool.what),
             Self::Run(command) => write!(f, "run {}", command.label),
@@ -313,6 +320,11 @@ mod tests {
                 "web".parse().unwrap(),
                 Password::Plain(Secret::new("hunter2".into())),
             ),
+            Effect::Post(Box::new(PostSpec {
+                url: Secret::new("https://me:hunter2@example.com/?token=hunter2".into()),
+                form: vec![("instance_id".into(), "i-1".into())],
+                tries: 1,
+            })),
             Effect::tool(
                 ToolSpec::new("password of web", ["chpasswd"])
                     .stdin(Secret::new(b"web:hunter2".to_vec())),

@@ -101,6 +101,16 @@ pub enum EffectError {
         /// What went wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Something sent over a network.
+    #[error("cannot send it to {to}")]
+    Send {
+        /// The address: never a query string, never credentials.
+        to: String,
+        /// Whether another try may help.
+        transient: bool,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Packages that are not all as they shall be.
     #[error("{message}")]
     Packages {
@@ -136,10 +146,16 @@ impl EffectError {
             Self::Fetch {
                 transient: true, ..
             }
+            | Self::Send {
+                transient: true, ..
+            }
             | Self::Packages {
                 transient: true, ..
             } => ErrorClass::Transient,
             Self::Fetch {
+                transient: false, ..
+            }
+            | Self::Send {
                 transient: false, ..
             }
             | Self::Packages {

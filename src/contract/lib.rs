@@ -29,6 +29,7 @@ pub mod params;
 pub mod part_handler;
 pub mod place;
 pub mod plan;
+pub mod post;
 pub mod power;
 pub mod public_key;
 pub mod report;

@@ -1,4 +1,5 @@
-//! Fetches what an address names: `http`, `https`, and `s3` with the role of the instance.
+//! Fetches what an address names: `http`, `https`, and `s3` with the role of the instance; and sends
+//! forms.
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::s3::{Location, S3, S3Error};
 const REDIRECTS: usize = 5;
 /// Nobody is waited for longer, whatever it asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Whoever fetches over the network. Nothing is sent before it is used.
 #[derive(Debug, Clone)]
@@ -65,19 +68,49 @@ impl Fetcher {
         })
     }
 
-    async fn http(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
+    /// Sends a form as `application/x-www-form-urlencoded` over HTTP, until somebody takes it or there
+    /// is no try left. What is answered is not looked at, but it counts against the limits.
+    ///
+    /// # Errors
+    /// As [`Fetch::fetch`].
+    pub fn post(&self, wanted: &Wanted<'_>, form: &[(String, String)]) -> Result<(), FetchError> {
+        self.check(wanted.url)?;
+        if wanted.url.starts_with("s3://") {
+            return Err(bad(
+                wanted.url,
+                "forms go to `https://` or `http://`".to_owned(),
+            ));
+        }
+        let form = encoded(form);
+        let sent = block_on(self.http(wanted, Some(form.as_bytes())));
+        let sent = sent.map_err(|error| FetchError::Failed {
+            url: shown(wanted.url),
+            reason: error.to_string(),
+        });
+        sent?.map(drop)
+    }
+
+    async fn http(
+        &self,
+        wanted: &Wanted<'_>,
+        form: Option<&[u8]>,
+    ) -> Result<Secret<Vec<u8>>, FetchError> {
         let end = Instant::now() + wanted.budget();
         let mut turn = 0;
         loop {
             turn += 1;
             let left = end.saturating_duration_since(Instant::now());
-            let tried = timeout(wanted.timeout.min(left), self.attempt(wanted)).await;
+            let tried = timeout(wanted.timeout.min(left), self.attempt(wanted, form)).await;
             let late = || FetchError::Failed {
                 url: shown(wanted.url),
                 reason: format!("no whole answer within {} s", wanted.timeout.as_secs_f64()),
             };
             let (error, asked) = match tried {
                 Ok(Ok(body)) => return Ok(body),
+                // Whoever a form is for may not be there yet.
+                Ok(Err(Failure::Final(error @ FetchError::Status { .. }))) if form.is_some() => {
+                    (error, None)
+                }
                 Ok(Err(Failure::Final(error))) => return Err(error),
                 Ok(Err(Failure::Again(error, asked))) => (error, asked),
                 Err(_) => (late(), None),
@@ -91,7 +124,11 @@ impl Fetcher {
         }
     }
 
-    async fn attempt(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, Failure> {
+    async fn attempt(
+        &self,
+        wanted: &Wanted<'_>,
+        mut form: Option<&[u8]>,
+    ) -> Result<Secret<Vec<u8>>, Failure> {
         let address = |reason: String| {
             Failure::Final(FetchError::Address {
                 url: shown(wanted.url),
@@ -102,7 +139,14 @@ impl Fetcher {
         let mut headers = wanted.headers;
         let deadline = Instant::now() + wanted.timeout;
         for _ in 0..=REDIRECTS {
-            let mut request = Request::new(Method::GET, url.clone());
+            let mut request = match form {
+                Some(form) => Request::new(Method::POST, url.clone()).body(form),
+                None => Request::new(Method::GET, url.clone()),
+            };
+            if form.is_some() {
+                let with = request.header("content-type", FORM);
+                request = with.map_err(|error| address(chain(&error)))?;
+            }
             for (name, value) in headers {
                 let with = request.header(name, value.expose());
                 request = with.map_err(|error| address(chain(&error)))?;
@@ -122,6 +166,10 @@ impl Fetcher {
             // What was meant for one server is not for another one.
             if !next.is_same_origin(&url) {
                 headers = &[];
+            }
+            // Only these say that the same is to be done elsewhere (RFC 9110, 15.4).
+            if ![307, 308].contains(&answer.status.as_u16()) {
+                form = None;
             }
             url = next;
         }
@@ -144,7 +192,7 @@ impl Fetch for Fetcher {
     fn fetch(&self, wanted: &Wanted<'_>) -> Result<Secret<Vec<u8>>, FetchError> {
         match wanted.url.split_once("://") {
             Some(("http" | "https", _)) => {
-                block_on(self.http(wanted)).map_err(|error| FetchError::Failed {
+                block_on(self.http(wanted, None)).map_err(|error| FetchError::Failed {
                     url: shown(wanted.url),
                     reason: error.to_string(),
                 })?
@@ -153,6 +201,28 @@ impl Fetch for Fetcher {
             _ => Err(unknown(wanted.url)),
         }
     }
+}
+
+/// A form's fields as its media type has them (<https://url.spec.whatwg.org/#urlencoded-serializing>).
+fn encoded(form: &[(String, String)]) -> String {
+    let mut text = String::new();
+    for (name, value) in form {
+        if !text.is_empty() {
+            text.push('&');
+        }
+        for (before, word) in [("", name), ("=", value)] {
+            text.push_str(before);
+            for byte in word.bytes() {
+                match byte {
+                    b' ' => text.push('+'),
+                    b'*' | b'-' | b'.' | b'_' => text.push(char::from(byte)),
+                    byte if byte.is_ascii_alphanumeric() => text.push(char::from(byte)),
+                    byte => text.push_str(&format!("%{byte:02X}")),
+                }
+            }
+        }
+    }
+    text
 }
 
 /// What `s3://` in `url` is followed by.

@@ -235,6 +235,10 @@ impl<'a> DryRun<'a> {
             Effect::Message(_) => {
                 console::why_not(self.host).map_or(Change::AlreadySo, Change::NotDone)
             }
+            Effect::Post(_) if !self.host.is_live() => Change::NotDone(NotDone::NeedsLiveMachine),
+            Effect::Post(spec) => Change::WouldMake {
+                diff: spec.form.iter().map(field).collect(),
+            },
             Effect::Tool(spec) => would(format!("`{}` would be run", spec.argv.join(" "))),
             Effect::Write(_)
             | Effect::Mirror(_)
@@ -374,6 +378,14 @@ impl Machine for DryRun<'_> {
 
 fn would(line: String) -> Change {
     Change::WouldMake { diff: vec![line] }
+}
+
+/// A field of a form that would be sent, in one line.
+fn field((name, value): &(String, String)) -> String {
+    format!(
+        "+{name}={}",
+        value.trim_end().replace(char::is_control, " ")
+    )
 }
 
 /// A dry run by somebody who may not read a file still tells that it would be written.

@@ -29,6 +29,7 @@ mod output;
 mod packages;
 mod part_handlers;
 mod passwords;
+mod post;
 mod power;
 mod program;
 mod redirection;

@@ -9,7 +9,7 @@ use contract::machine::{Change, Joined, Machine};
 use crate::host::Host;
 use crate::{
     accounts, authorized_keys, beside, block, commands, console, files, import_keys, items, labels,
-    mirror, packages, passwords, power, running, syslog, written,
+    mirror, packages, passwords, post, power, running, syslog, written,
 };
 
 impl Machine for Host {
@@ -75,6 +75,7 @@ impl Host {
             Effect::Console { text } => Ok(console::write(self, text)),
             Effect::Message(words) => Ok(console::say(self, words)),
             Effect::Packages(spec) => packages::apply(self, spec),
+            Effect::Post(spec) => post::apply(self, spec),
             Effect::Power(spec) => power::keep(self, spec),
             Effect::Tool(spec) => beside::apply(self, spec),
             Effect::Run(spec) => match &spec.program {

@@ -120,3 +120,85 @@ fn an_address_that_cannot_be_fetched_is_named() {
         );
     }
 }
+
+/// A server that tells, in the order of their coming, what was sent to it.
+fn listener(answer: fn(usize) -> String) -> (String, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for (count, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+            stream.read_exact(&mut body).unwrap();
+            let line = head.lines().next().unwrap_or_default();
+            let body = String::from_utf8_lossy(&body);
+            tell.send(format!("{line} {body}")).unwrap();
+            let _ = stream.write_all(answer(count).as_bytes());
+        }
+    });
+    (format!("http://{address}/here?a=1"), told)
+}
+
+#[test]
+fn a_form_is_sent_until_somebody_takes_it() {
+    type Case = (
+        &'static str,
+        fn(usize) -> String,
+        bool,
+        &'static [&'static str],
+    );
+    const SENT: &str = "post /here?a=1 http/1.1 key=ssh-rsa+A%2FB%2B%3D%0A&name=web";
+    #[rustfmt::skip]
+    let table: [Case; 5] = [
+        ("taken",           |_| reply("200 x", "", "thanks"),                                              true,  &[SENT]),
+        ("not there yet",   |n| reply(if n == 0 { "404 x" } else { "201 x" }, "", ""),                     true,  &[SENT, SENT]),
+        ("never there",     |_| reply("404 x", "", ""),                                                    false, &[SENT, SENT, SENT]),
+        ("kept elsewhere",  |n| if n == 0 { reply("307 x", "Location: /here?a=1\r\n", "") } else { reply("200 x", "", "") }, true, &[SENT, SENT]),
+        ("seen elsewhere",  |n| if n == 0 { reply("303 x", "Location: /b\r\n", "") } else { reply("200 x", "", "") }, true, &[SENT, "get /b http/1.1 "]),
+    ];
+    let form = [("key", "ssh-rsa A/B+=\n"), ("name", "web")];
+    let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    for (name, answer, is_taken, wanted) in table {
+        let (url, told) = listener(answer);
+        let wanted_of = Wanted {
+            url: &url,
+            headers: &[],
+            max_bytes: 1000,
+            timeout: Duration::from_secs(5),
+            tries: 3,
+            pause: Duration::from_millis(1),
+        };
+        let sent = Fetcher::new(S3::new(None), None, None).post(&wanted_of, &form);
+        assert_eq!(sent.is_ok(), is_taken, "{name}: {sent:?}");
+        let seen: Vec<String> = told.try_iter().collect();
+        assert_eq!(seen, wanted, "{name}");
+    }
+}
+
+#[test]
+fn a_form_goes_over_http_alone() {
+    for url in ["s3://bucket/key", "file:///etc/passwd", "ftp://a.example/"] {
+        let wanted = Wanted {
+            url,
+            headers: &[],
+            max_bytes: 10,
+            timeout: Duration::from_secs(1),
+            tries: 1,
+            pause: Duration::ZERO,
+        };
+        let sent = Fetcher::new(S3::new(None), None, None).post(&wanted, &[]);
+        assert!(
+            matches!(sent, Err(FetchError::Address { .. })),
+            "{url}: {sent:?}"
+        );
+    }
+}

@@ -46,12 +46,19 @@ pub(crate) struct Limits {
     pub(crate) body: u64,
 }
 
-/// What is asked. Its headers are never shown, whatever they are.
-#[derive(Debug, Clone)]
+/// What is asked. Its headers and its body are never shown, whatever they are.
+#[derive(Clone)]
 pub(crate) struct Request {
     method: Method,
     url: Url,
     headers: HeaderMap,
+    body: Bytes,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Request({} {})", self.method, self.url)
+    }
 }
 
 impl Request {
@@ -61,7 +68,14 @@ impl Request {
             method,
             url,
             headers: HeaderMap::new(),
+            body: Bytes::new(),
         }
+    }
+
+    /// With this body.
+    pub(crate) fn body(mut self, bytes: &[u8]) -> Self {
+        self.body = Bytes::copy_from_slice(bytes);
+        self
     }
 
     /// With this header as well.
@@ -84,7 +98,7 @@ impl Request {
             name: HOST.to_string(),
         })?;
         let target = self.url.target().parse();
-        let mut request = hyper::Request::new(Full::default());
+        let mut request = hyper::Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = target.map_err(|_| url::NotAUrl::Malformed)?;
         let agent = HeaderValue::from_static(concat!("firstlight/", env!("CARGO_PKG_VERSION")));
