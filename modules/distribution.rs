@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use contract::machine::Probe;
+use contract::module::Context;
 
 /// Distributions that are told the same things in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +95,17 @@ pub(crate) fn id(probe: &dyn Probe) -> String {
     Release::of(probe).id
 }
 
+/// What cloud-init calls it, which is in the names of templates and pools: what the image's
+/// configuration says, or the id. Source: cloud-init, `cloudinit/util.py` (`_get_variant`).
+pub(crate) fn name(ctx: &Context<'_>) -> String {
+    let system = ctx.config.get("system_info");
+    let given = system.and_then(|system| system.get("distro")?.as_str());
+    match given.map_or_else(|| id(ctx.probe), ToOwned::to_owned) {
+        id if id == "amzn" => "amazon".to_owned(),
+        name => name,
+    }
+}
+
 /// The family, by the id or else by what the distribution says that it is like.
 pub(crate) fn family(probe: &dyn Probe) -> Family {
     Release::of(probe).family()
@@ -129,6 +141,14 @@ pub(crate) fn program(probe: &dyn Probe, name: &str) -> Option<PathBuf> {
     let paths = dirs.into_iter().map(|dir| Path::new(dir).join(name));
     let is_there = |path: &PathBuf| probe.is_executable(path).unwrap_or(false);
     paths.into_iter().find(is_there)
+}
+
+/// Whether a program is there: by its path, or by a name that is looked for.
+pub(crate) fn is_program(probe: &dyn Probe, program: &str) -> bool {
+    match program.contains('/') {
+        true => probe.is_executable(Path::new(program)).unwrap_or(false),
+        false => has_program(probe, program),
+    }
 }
 
 fn field(release: &str, name: &str) -> String {

@@ -10,6 +10,7 @@ mod apk_configure;
 mod authkey_fingerprints;
 mod bootcmd;
 mod boothook;
+mod ca_certs;
 mod chef;
 mod cloud_init;
 mod command;
@@ -30,26 +31,33 @@ mod host_files;
 mod host_keys;
 mod hostname;
 mod hosts;
+mod install_hotplug;
 mod installer;
+mod keyboard;
 mod keys_to_console;
 mod landscape;
 mod locale;
 mod lxd;
 mod mcollective;
 mod mounts;
+mod ntp;
 mod packages;
 mod part_handlers;
+mod phone_home;
 mod power_state;
 mod puppet;
 mod repositories;
 mod resizefs;
 mod resolv_conf;
 mod rh_subscription;
+mod rsyslog;
 mod salt_minion;
 mod script;
 mod scripts;
 mod scripts_by_time;
 mod section;
+mod seed_random;
+mod selinux;
 mod services;
 mod set_passwords;
 mod shell_items;
@@ -67,7 +75,9 @@ mod ubuntu_drivers;
 mod ubuntu_pro;
 mod users;
 mod verified;
+mod wireguard;
 mod write_files;
+mod write_metadata;
 mod yum_add_repo;
 mod zypper_add_repo;
 
@@ -84,8 +94,10 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<part_handlers::PartHandlers>(),
     Entry::of::<part_handlers::PartHandlersAlways>(),
     Entry::of::<boothook::BootHook>(),
+    Entry::of::<seed_random::SeedRandom>(),
     Entry::of::<bootcmd::Bootcmd>(),
     Entry::of::<write_files::WriteFiles>(),
+    Entry::of::<write_metadata::WriteMetadata>(),
     Entry::of::<growpart::GrowPart>(),
     Entry::of::<resizefs::ResizeFs>(),
     Entry::of::<disk_setup::DiskSetup>(),
@@ -94,13 +106,18 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<hostname::UpdateHostname>(),
     Entry::of::<hosts::UpdateEtcHosts>(),
     Entry::of::<resolv_conf::ResolvConf>(),
+    Entry::of::<ca_certs::CaCerts>(),
+    Entry::of::<rsyslog::Rsyslog>(),
+    Entry::of::<selinux::Selinux>(),
     Entry::of::<users::UsersGroups>(),
     Entry::of::<ssh_keys::Ssh>(),
     Entry::of::<set_passwords::SetPasswords>(),
     Entry::of::<election::Election>(),
     // config
+    Entry::of::<wireguard::Wireguard>(),
     Entry::of::<snap::Snap>(),
     Entry::of::<ssh_import_id::SshImportId>(),
+    Entry::of::<keyboard::Keyboard>(),
     Entry::of::<locale::Locale>(),
     Entry::of::<ubuntu_pro::UbuntuPro>(),
     Entry::of::<rh_subscription::RhSubscription>(),
@@ -108,6 +125,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<yum_add_repo::YumAddRepo>(),
     Entry::of::<zypper_add_repo::ZypperAddRepo>(),
     Entry::of::<apk_configure::ApkConfigure>(),
+    Entry::of::<ntp::Ntp>(),
     Entry::of::<timezone::Timezone>(),
     Entry::of::<disable_ec2_metadata::DisableEc2Metadata>(),
     Entry::of::<scripts::Runcmd>(),
@@ -133,6 +151,8 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<scripts::ScriptsUser>(),
     Entry::of::<authkey_fingerprints::AuthkeyFingerprints>(),
     Entry::of::<keys_to_console::KeysToConsole>(),
+    Entry::of::<install_hotplug::InstallHotplug>(),
+    Entry::of::<phone_home::PhoneHome>(),
     Entry::of::<election::ElectionRun>(),
     Entry::of::<final_message::FinalMessage>(),
     Entry::of::<power_state::PowerState>(),

@@ -366,16 +366,22 @@ pub(crate) fn package(entry: &Value, path: &str) -> Result<Package, Problem> {
         },
         _ => return Err(expected()),
     };
-    // Package managers would take it for an option, or for several names.
-    let is_odd = |c: char| c.is_whitespace() || c.is_control();
-    let is_name = !name.is_empty() && !name.starts_with('-') && !name.contains(is_odd);
     let version = version.filter(|version| !version.is_empty());
     let is_version = version.as_ref().is_none_or(|text| !text.contains(is_odd));
-    if is_name && is_version {
+    if is_name(&name) && is_version {
         return Ok(Package { name, version });
     }
     let message = format!("{path}: that is no name of a package");
     Err(Problem::error(Some(entry.place.clone()), message))
+}
+
+/// Package managers would take anything else for an option, or for several names.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('-') && !name.contains(is_odd)
+}
+
+fn is_odd(c: char) -> bool {
+    c.is_whitespace() || c.is_control()
 }
 
 fn wrong(value: &Value, path: &str, wanted: &str) -> Problem {
