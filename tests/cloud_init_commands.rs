@@ -187,7 +187,7 @@ fn each_command_answers_from_what_the_boot_stored() {
         ("cloud-init", &["query", "v1.nosuch"],                          1, "`v1` has no `nosuch`"),
         ("cloud-init", &["schema", "--system"],                          0, "Valid schema user-data\n"),
         ("cloud-init", &["single", "--name", "cc_nosuch"],               1, "there is no module `nosuch`"),
-        ("cloud-init", &["single", "--name", "ntp"],                     1, "this version does not do it"),
+        ("cloud-init", &["single", "--name", "reset_rmc"],               1, "this version does not do it"),
         ("cloud-init", &["single", "--name", "runcmd", "word"],          1, "takes no arguments"),
         ("cloud-init", &["single", "--name", "scripts-user"],            0, "skipped: done before"),
         ("cloud-init", &["modules", "--mode", "final"],                  0, ""),

@@ -44,6 +44,7 @@ COMMENTED = [
     "etc/hosts", "etc/sudoers", "etc/sudoers.d/*", "etc/doas.conf", "etc/ssh/sshd_config*", "etc/*locale*",
     "etc/yum.repos.d/*", "srv/repos/*", "etc/zypp/*", "etc/apk/repositories",
     "*/client.rb",
+    "etc/ca-certificates.conf", "etc/default/keyboard",
 ]
 # What stands between words is each side's own; in sshd_config cloud-init puts a blank where a tab was.
 SPACED = ["etc/hosts", "etc/ssh/sshd_config"]
@@ -101,17 +102,22 @@ def normal_boot(boot):
     status = boot["status"]
     if status == "degraded" and not why:
         status = "done"
-    calls = [normal_call(call) for call in boot["calls"] if not matches(call, ASKING)]
+    calls = [normal_call(normal_job(call)) for call in boot["calls"] if not matches(call, ASKING)]
     return {"status": status, "why": why, "calls": calls, "host name": boot["host_name"], "ended": boot["finished"],
             "console": normal_console(boot["console"])}
+
+
+def normal_job(call):
+    """A job for systemd by what it is; firstlight waits for none before the boot goes on."""
+    verbs = "enable|start|stop|restart|reload-or-restart|reload-or-try-restart|try-reload-or-restart"
+    job = re.fullmatch(r"systemctl (?:--no-block )?(%s) (?:-- )?(\S+?)(?:\.service)?" % verbs, call)
+    return "systemctl %s %s" % (job[1].replace("reload-or-try-", "try-reload-or-"), job[2]) if job else call
 
 
 def normal_call(call):
     """A call by what it asks for; cloud-init installs packages in no order."""
     if call in RESTARTS_OF_SSHD:
         return "restarts sshd"
-    if job := re.fullmatch(r"systemctl (?:--no-block )?(start|stop|restart) (?:-- )?(\S+?)(?:\.service)?", call):
-        return "systemctl %s %s" % job.groups()
     before, install, packages = call.partition(" install ")
     return before + install + " ".join(sorted(packages.split(" "))) if before.startswith("apt-get ") else call
 
