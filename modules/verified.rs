@@ -102,9 +102,13 @@ pub fn keep_verified(entries: &mut Vec<Entry>, config: &Config, probe: &dyn Prob
     let mut problems = Vec::new();
     entries.retain(|entry| {
         let name = entry.facts.name;
-        let Some(ids) = of(name).filter(|_| entry.is_awake(config)) else {
-            return true;
+        // Most have nothing to do, and that is seen at once.
+        let ids = if entry.is_awake(config) {
+            of(name)
+        } else {
+            None
         };
+        let Some(ids) = ids else { return true };
         let release = release.get_or_insert_with(|| Release::of(probe));
         if release.is_one_of(ids) || is_insisted_on(name, config) {
             return true;

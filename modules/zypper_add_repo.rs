@@ -192,7 +192,7 @@ fn settings_of(settings: &Mapping, ctx: &Context<'_>, plan: &mut Plan) {
             mode: Mode::PUBLIC,
             check: None,
         };
-        plan.push(Step::new("config", [Effect::Block(Box::new(block))]));
+        plan.push(Step::new("zypp.conf", [Effect::Block(Box::new(block))]));
     }
 }
 

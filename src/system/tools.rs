@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::effect::{ToolSpec, Wait};
 use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
-use contract::secret::Secret;
+use contract::secret::{REDACTED, Secret};
 
 use crate::commands::{self, Start, Started};
 use crate::host::Host;
@@ -44,8 +44,33 @@ pub(crate) fn ended(
         Err(EffectError::Command {
             code: Some(code), ..
         }) if spec.unchanged.contains(&code) => Ok(Change::AlreadySo),
+        Err(EffectError::Command {
+            program,
+            ended,
+            code,
+        }) => Err(EffectError::Command {
+            program,
+            ended: without_secrets(ended, spec.stdin.expose()),
+            code,
+        }),
         Err(error) => Err(error),
     }
+}
+
+/// Shorter words are in many a message by chance.
+const SHORTEST: usize = 4;
+
+/// A tool may repeat in its last words what it was given: each word or line of that, and what stands
+/// in it behind `=` or `:`.
+fn without_secrets(words: String, stdin: &[u8]) -> String {
+    let given = String::from_utf8_lossy(stdin);
+    let given = given.split(['\0', '\n']).map(str::trim);
+    let values = given.flat_map(|word| {
+        let value = |mark| word.split_once(mark).map(|(_, value)| value.trim());
+        [Some(word), value('='), value(':')].into_iter().flatten()
+    });
+    let secrets = values.filter(|value| value.len() >= SHORTEST);
+    secrets.fold(words, |words, secret| words.replace(secret, REDACTED))
 }
 
 /// Why a planned tool is not run, `None` if it is. `probe` sees the machine as it would be by then.
@@ -110,4 +135,31 @@ pub(crate) fn feed<S: AsRef<str>>(
 
 fn name(spec: &ToolSpec) -> &str {
     spec.argv.first().map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_of_a_tool_do_not_repeat_what_it_was_given() {
+        #[rustfmt::skip]
+        let table = [
+            // what it was given                              its last words                           what is told
+            ("http_proxy=http://me:hunter2@proxy",            "bad address http://me:hunter2@proxy",   "bad address ‹secret›"),
+            ("--username=joe\0--password=hunter2",            "joe: hunter2 is wrong",                 "joe: ‹secret› is wrong"),
+            ("--activationkey\0hunter2",                      "no such key: hunter2",                  "no such key: ‹secret›"),
+            ("token: C1hunter2\n",                            "invalid token C1hunter2",               "invalid token ‹secret›"),
+            ("web:hunter2\n",                                 "hunter2 is too short",                  "‹secret› is too short"),
+            (", +\n",                                         "sfdisk: +, failed",                     "sfdisk: +, failed"),
+            ("",                                              "it failed",                             "it failed"),
+        ];
+        for (given, said, told) in table {
+            assert_eq!(
+                without_secrets(said.to_owned(), given.as_bytes()),
+                told,
+                "{said}"
+            );
+        }
+    }
 }
