@@ -13,7 +13,8 @@ use crate::distribution;
 const WITH_MORE: &str = "import os, runpy, shutil, sys
 sys.argv = sys.argv[1:] + sys.stdin.read().split('\\0')
 sys.stdin = open(os.devnull)
-runpy.run_path(shutil.which(sys.argv[0]), run_name='__main__')
+path = shutil.which(sys.argv[0]) or sys.exit(sys.argv[0] + ': not found')
+runpy.run_path(path, run_name='__main__')
 ";
 
 /// A tool with these arguments. Those in `secret` come last, and if there is one, the tool, which has

@@ -13,8 +13,8 @@ use contract::secret::Secret;
 use contract::yaml::Value;
 use serde::Deserialize;
 
-use crate::hidden;
 use crate::section::Fields;
+use crate::{distribution, hidden};
 
 const NAME: &str = "rh_subscription";
 const TOOL: &str = "subscription-manager";
@@ -125,6 +125,13 @@ impl Module for RhSubscription {
         // Whoever is registered already is left alone, as with cloud-init.
         if matches!(ctx.probe.kind(Path::new(IDENTITY)), Ok(Some(_))) {
             return Plan::nothing();
+        }
+        if !distribution::has_program(ctx.probe, TOOL) {
+            let problem = Problem::error(
+                None,
+                "rh_subscription: the image has no subscription-manager",
+            );
+            return Plan::problem(problem.hint("install the package of that name in the image"));
         }
         let mut plan = Plan::nothing();
         match register(&section, &fields, ctx, &mut plan.problems) {
@@ -308,6 +315,17 @@ rh_subscription:
             );
         }
         assert_eq!(plan(&[(IDENTITY, "")], FULL), Plan::nothing());
+    }
+
+    #[test]
+    fn an_image_without_the_tool_is_told_what_it_lacks() {
+        let config = "rh_subscription: {username: joe, password: a}";
+        let plan = Setting::default().plan::<RhSubscription>(config);
+        assert_eq!(plan.steps, []);
+        assert_eq!(
+            plan.problems[0].to_string(),
+            "rh_subscription: the image has no subscription-manager (install the package of that name in the image)"
+        );
     }
 
     #[test]

@@ -85,7 +85,10 @@ impl Module for Snap {
             plan.push(Step::new("squashfuse", package));
         }
         if !assertions.is_empty() {
-            plan.push(acknowledged(&assertions, ctx));
+            match acknowledged(&assertions, ctx) {
+                Ok(step) => plan.push(step),
+                Err(problem) => problems.push(problem),
+            }
         }
         plan.steps.extend(commands);
         plan.problems = problems;
@@ -115,12 +118,16 @@ fn assertions(fields: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<String> {
     texts
 }
 
-fn acknowledged(assertions: &[String], ctx: &Context<'_>) -> Step {
+fn acknowledged(assertions: &[String], ctx: &Context<'_>) -> Result<Step, Problem> {
+    if !distribution::has_program(ctx.probe, NAME) {
+        let problem = Problem::error(None, "snap.assertions: the image has no snapd");
+        return Err(problem.hint("install the package `snapd` in the image"));
+    }
     let path = ctx.instance_dir.join("snapd.assertions");
     let argv = ["snap", "ack", &path.display().to_string()];
     let tell = ToolSpec::new("snapd knows the assertions", argv).live_only();
     let file = Effect::file(path.clone(), assertions.join("\n"));
-    Step::new("assertions", [file, Effect::tool(tell)])
+    Ok(Step::new("assertions", [file, Effect::tool(tell)]))
 }
 
 /// Each command is a step of its own: one that fails does not keep the others from being run.
@@ -276,6 +283,13 @@ mod tests {
     fn nobody_is_waited_for_without_snapd_and_squashfuse_is_for_containers() {
         let plan = setting(&[]).plan::<Snap>("snap: {commands: [[null, apt-get, install, snapd]]}");
         assert_eq!(commands(&plan), ["apt-get install snapd"]);
+        let plan = setting(&[]).plan::<Snap>("snap: {assertions: [a]}");
+        assert_eq!(plan.steps, []);
+        let said = plan.problems[0].to_string();
+        assert_eq!(
+            said,
+            "snap.assertions: the image has no snapd (install the package `snapd` in the image)"
+        );
         const CONFIG: &str = "snap: {squashfuse_in_container: true}";
         assert_eq!(self::plan(CONFIG), Plan::nothing());
         let files = [
