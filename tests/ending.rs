@@ -197,3 +197,24 @@ fn the_console_hears_that_everything_is_done() {
         assert!(said.text.contains(says), "{config}: {said:?}");
     }
 }
+
+#[test]
+fn what_a_script_of_the_boot_asks_of_firstlight_does_not_wait_for_the_boot() {
+    let Some(debian) = Debian::with_image("{}\n") else {
+        return;
+    };
+    let script = "#!/bin/sh\n\
+        for what in 'run set_hostname --force' clean; do\n\
+            timeout --signal=KILL 60 firstlight $what >>/srv/said 2>&1 && touch /srv/worked\n\
+        done\n\
+        true\n";
+    let boot = debian.booted_with(script, &["boot"]);
+    assert_eq!(boot.code, 0, "{boot:?}");
+    let said = debian.text("srv/said");
+    assert_eq!(
+        said.matches("--property=After=firstlight-final").count(),
+        2,
+        "{said}"
+    );
+    assert!(!debian.path("srv/worked").exists(), "{said}");
+}

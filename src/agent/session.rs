@@ -325,8 +325,18 @@ impl Session {
 
     /// Waits for whoever works on this machine, then keeps others from it.
     pub(crate) fn lock(&self) -> anyhow::Result<RunLock> {
-        let lock = RunLock::acquire(&self.host, true).context("cannot take the run lock")?;
-        lock.context("the run lock is held by another firstlight")
+        let take = |wait| RunLock::acquire(&self.host, wait).context("cannot take the run lock");
+        if let Some(lock) = take(false)? {
+            return Ok(lock);
+        }
+        // Whoever holds it may be waiting for this process.
+        if system::is_run_by_firstlight() {
+            bail!(
+                "the boot that runs this is not over, and each would wait for the other: run it afterwards, \
+                 with `systemd-run --property=After=firstlight-final.service --no-block`"
+            );
+        }
+        take(true)?.context("the run lock is held by another firstlight")
     }
 
     /// Keeps others from this machine, if nobody works on it: a script of the boot's, which waited for

@@ -1,6 +1,7 @@
 //! Templates in the image's configuration: rendered after parsing, so that a parameter can never
 //! add structure.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,11 +22,12 @@ const MAX_TEXT: usize = 64 << 10;
 
 /// Renders the templates of `root`; a key with one that cannot be rendered is spoilt.
 pub(crate) fn render(mut root: Mapping, metadata: &InstanceMetadata, params: &Params) -> Config {
-    let mut renderer = Renderer::new(metadata, params);
+    // Few images have one.
+    let renderer = LazyCell::new(|| Renderer::new(metadata, params));
     let mut broken = Vec::new();
     for key in KEYS {
         if let Some(value) = root.get_mut(key)
-            && let Err(problem) = renderer.walk(value)
+            && let Err(problem) = walk(value, &|text| renderer.text(text))
         {
             broken.push((key, *problem));
         }
@@ -35,6 +37,27 @@ pub(crate) fn render(mut root: Mapping, metadata: &InstanceMetadata, params: &Pa
         .into_iter()
         .for_each(|(key, problem)| config.spoil(key, problem));
     config
+}
+
+fn walk(
+    value: &mut Value,
+    render: &dyn Fn(&str) -> Result<String, String>,
+) -> Result<(), Box<Problem>> {
+    match &mut value.kind {
+        Kind::String(text) if value.place.source.starts_with(OURS) => {
+            if text.contains("{{") || text.contains("{%") {
+                let rendered = render(text)
+                    .map_err(|why| Box::new(Problem::error(Some(value.place.clone()), why)))?;
+                *text = rendered;
+            }
+            Ok(())
+        }
+        Kind::List(entries) => entries.iter_mut().try_for_each(|entry| walk(entry, render)),
+        Kind::Map(map) => map
+            .iter_mut()
+            .try_for_each(|(_, value)| walk(value, render)),
+        _ => Ok(()),
+    }
 }
 
 struct Renderer {
@@ -77,23 +100,6 @@ impl Renderer {
             environment,
             variables: Var::from(variables),
             given,
-        }
-    }
-
-    fn walk(&mut self, value: &mut Value) -> Result<(), Box<Problem>> {
-        match &mut value.kind {
-            Kind::String(text) if value.place.source.starts_with(OURS) => {
-                if text.contains("{{") || text.contains("{%") {
-                    let rendered = self
-                        .text(text)
-                        .map_err(|why| Box::new(Problem::error(Some(value.place.clone()), why)))?;
-                    *text = rendered;
-                }
-                Ok(())
-            }
-            Kind::List(entries) => entries.iter_mut().try_for_each(|entry| self.walk(entry)),
-            Kind::Map(map) => map.iter_mut().try_for_each(|(_, value)| self.walk(value)),
-            _ => Ok(()),
         }
     }
 

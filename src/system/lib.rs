@@ -62,7 +62,9 @@ pub use commands::{ask, pass_on, time_in_programs};
 pub use console::show_on_console;
 pub use dry_run::DryRun;
 pub use host::Host;
-pub use lock::{RunLock, boot_id, is_public, random32, remove, remove_state, state};
+pub use lock::{
+    RunLock, boot_id, is_public, is_run_by_firstlight, random32, remove, remove_state, state,
+};
 pub use power::Ending;
 pub use running::any_failed;
 pub use usage::{count_usage, usage};

@@ -56,6 +56,29 @@ impl RunLock {
     }
 }
 
+/// Whether another firstlight began, through others perhaps, this process. Source: proc_pid_stat(5),
+/// proc_pid_comm(5).
+#[must_use]
+pub fn is_run_by_firstlight() -> bool {
+    let own = std::process::id();
+    let mut ancestors = std::iter::successors(parent(own), |pid| parent(*pid));
+    ancestors.any(is_firstlight)
+}
+
+/// `None` of the first process.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name is in brackets, and may hold some itself.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let parent = rest.split_whitespace().nth(1)?.parse().ok()?;
+    (parent != 0).then_some(parent)
+}
+
+fn is_firstlight(pid: u32) -> bool {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+    name.is_ok_and(|name| matches!(name.trim_end(), "firstlight" | "cloud-init"))
+}
+
 /// 32 random bytes of the kernel (random(4)).
 ///
 /// # Errors
