@@ -73,6 +73,7 @@ impl Module for ApkConfigure {
             "where apk gets packages from",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/apk_configure.md");
     type Section = Section;
 
     fn plan(want: Section, _: &Context<'_>) -> Plan {

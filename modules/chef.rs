@@ -173,6 +173,7 @@ impl Module for Chef {
             "Chef's client, at each boot",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/chef.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

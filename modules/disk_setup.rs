@@ -124,6 +124,7 @@ impl Module for DiskSetup {
             ALIASES,
         ],
     };
+    const NOTES: &'static str = include_str!("notes/disk_setup.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -45,6 +45,7 @@ impl Module for Fan {
             "fan networking between containers",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/fan.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -102,6 +102,7 @@ impl Module for Landscape {
             "registration with Landscape",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/landscape.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -113,6 +113,7 @@ impl Module for Lxd {
             "containers and machines of LXD",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/lxd.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

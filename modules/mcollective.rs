@@ -53,6 +53,7 @@ impl Module for Mcollective {
             "mcollective's server, once for an instance",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/mcollective.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -79,6 +79,7 @@ impl Module for Mounts {
             disk_setup::DISK_SETUP,
         ],
     };
+    const NOTES: &'static str = include_str!("notes/mounts.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -143,6 +143,7 @@ impl Module for Puppet {
             "Puppet's agent, once for an instance",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/puppet.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

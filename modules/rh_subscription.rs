@@ -112,6 +112,7 @@ impl Module for RhSubscription {
             "the subscription that the machine is registered with",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/rh_subscription.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -70,6 +70,7 @@ impl Module for SaltMinion {
             "Salt's minion, once for an instance",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/salt_minion.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

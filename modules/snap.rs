@@ -62,6 +62,7 @@ impl Module for Snap {
             "assertions and commands for snapd",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/snap.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -50,6 +50,7 @@ impl Module for Spacewalk {
             "the Spacewalk server that the machine is registered with",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/spacewalk.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

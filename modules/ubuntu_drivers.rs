@@ -69,6 +69,7 @@ impl Module for UbuntuDrivers {
             "drivers that are not part of the kernel",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/ubuntu_drivers.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -92,6 +92,7 @@ impl Module for UbuntuPro {
         )
         .once_called(&["ubuntu_advantage", "ubuntu-advantage"])],
     };
+    const NOTES: &'static str = include_str!("notes/ubuntu_pro.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -56,6 +56,7 @@ impl Module for ZypperAddRepo {
             "repositories and settings of zypper",
         )],
     };
+    const NOTES: &'static str = include_str!("notes/zypper_add_repo.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
