@@ -96,6 +96,24 @@ fn what_is_missing_from_the_service_is_missed_by_nobody() {
 }
 
 #[test]
+fn repositories_of_amazon_linux_are_told_where_they_are() {
+    let user_data = "#cloud-config
+write_metadata:
+  - path: /etc/dnf/vars/awsregion
+    data: [identity: region, default]
+  - path: /etc/dnf/vars/awsdomain
+    data: [metadata: services/domain, nowhere]
+";
+    let imds = Imds::start(instance("0", user_data), Mood::Fair);
+    let machine = Machine::new(&imds.urls(), SETTINGS);
+    let apply = machine.firstlight(&["apply"]);
+    assert_eq!(apply.code, 0, "{apply:?}");
+    let known = machine.firstlight(&["query", "v1.region"]);
+    assert_eq!(machine.text("etc/dnf/vars/awsregion"), known.stdout);
+    assert_eq!(machine.text("etc/dnf/vars/awsdomain"), "amazonaws.com\n");
+}
+
+#[test]
 fn user_data_arrives_as_it_was_given_whatever_bytes_it_has() {
     // `#cloud-config`, `hostname: squeezed`; gzipped, then in base64.
     let gzipped = "H4sIAAAAAAACA1NOzskvTdFNzs9Ly0znysgvLslLzE21UiguLE1NrUpN4QIAAiK+SCEAAAA=";

@@ -120,12 +120,13 @@ random_seed:
   encoding: b64
   command: [sh, -c, 'echo $RANDOM_SEED_FILE >>/srv/commands']
 ";
+    let meta_data = format!("{META_DATA}random_seed: cloud\n");
     for _ in 0..2 {
-        let said = debian.run_with(user_data, META_DATA, &["boot"]);
+        let said = debian.run_with(user_data, &meta_data, &["boot"]);
         assert_eq!(said.code, 0, "{said:?}");
         assert_eq!(debian.run(&["status"]).code, 0);
     }
-    assert_eq!(debian.text("var/lib/seed"), "seed");
+    assert_eq!(debian.text("var/lib/seed"), "seedcloud");
     assert_eq!(debian.mode("var/lib/seed"), 0o600);
     assert_eq!(debian.text("srv/commands"), "/var/lib/seed\n");
 }
