@@ -3,6 +3,7 @@
 //! Source: cloud-init, `cloudinit/config/cc_mounts.py`; fstab(5).
 
 use std::path::Path;
+use std::time::Duration;
 
 use contract::effect::{Effect, Mode, Owner, Target, ToolSpec, Wait};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
@@ -23,6 +24,9 @@ mod swap;
 use entry::{Defaults, Entry};
 use fstab::Fstab;
 use source::Sources;
+
+/// A server that does not answer is asked for some minutes (nfs(5)).
+const MOUNT_TIMEOUT: Duration = Duration::from_mins(10);
 
 const FIELD: Shape = Shape::List(&Shape::Scalar);
 
@@ -175,8 +179,10 @@ fn mounted(entries: &[Entry], table: &Fstab, swap: Option<&str>, ctx: &Context<'
         point.is_some_and(|point| disk::mounted(ctx.probe, &fstab::escaped(&point)).is_none())
     };
     if is_new || entries.iter().any(is_due) {
-        let mount = ToolSpec::new("everything in /etc/fstab mounted", ["mount", "-a"]);
-        effects.push(Effect::tool(mount.live_only()));
+        let what = "everything in /etc/fstab mounted";
+        let mut mount = ToolSpec::new(what, ["mount", "-a"]).live_only();
+        mount.timeout = MOUNT_TIMEOUT;
+        effects.push(Effect::tool(mount));
         effects.extend(reload(ctx));
     }
     Step::new("fstab", effects)

@@ -212,9 +212,11 @@ impl<'a> Names<'a> {
     /// The NVMe disks of a model, and their serial numbers, in the order of their numbers.
     fn nvme(&self, model: &str) -> Vec<(String, String)> {
         let all = Path::new("/sys/block");
-        let names = self.probe.list(all).ok().flatten().unwrap_or_default();
+        let mut names = self.probe.list(all).ok().flatten().unwrap_or_default();
+        // A disk with several paths has an entry for each of them, and one device.
+        names.retain(|name| name.starts_with("nvme") && self.is_there(&absolute(name)));
         let mut found: Vec<(String, String)> = Vec::new();
-        for name in names.into_iter().filter(|name| name.starts_with("nvme")) {
+        for name in names {
             let device = all.join(&name).join("device");
             let field = |field: &str| text(self.probe, &device.join(field));
             if field("model").is_some_and(|own| own == model) {

@@ -67,6 +67,26 @@ impl Drop for Tree {
     }
 }
 
+#[test]
+fn links_are_shown_as_they_are_and_what_is_free_where_there_is_a_directory() {
+    let tree = Tree::new();
+    fs::create_dir(tree.at("dev")).unwrap();
+    symlink("../dev/nvme1n1", tree.at("dev/sdf")).unwrap();
+    fs::write(tree.at("dev/nvme1n1"), "").unwrap();
+    let host = tree.host();
+    let dry = DryRun::new(&host);
+    let probes: [&dyn Probe; 2] = [&host, &dry];
+    for probe in probes {
+        let link = |path: &str| probe.link(Path::new(path)).unwrap();
+        assert_eq!(link("/dev/sdf"), Some(PathBuf::from("../dev/nvme1n1")));
+        for path in ["/dev/nvme1n1", "/dev", "/", "/dev/nosuch", "/nosuch/sdf"] {
+            assert_eq!(link(path), None, "{path}");
+        }
+        assert!(probe.free(Path::new("/dev")).unwrap().is_some());
+        assert_eq!(probe.free(Path::new("/nosuch")).unwrap(), None);
+    }
+}
+
 fn keys(line: &str, options: Option<&str>) -> Effect {
     Effect::AuthorizedKeys(AuthorizedKeysSpec {
         user: "me".parse().unwrap(),

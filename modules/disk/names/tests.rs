@@ -32,6 +32,14 @@ const NITRO: &[(&str, &str)] = &[
         "Amazon Elastic Block Store              \n",
     ),
     ("/sys/block/nvme2n1/device/serial", "vol0bbbbbbbbbbbbbbbb\n"),
+    (
+        "/sys/block/nvme2c2n1/device/model",
+        "Amazon Elastic Block Store\n",
+    ),
+    (
+        "/sys/block/nvme2c2n1/device/serial",
+        "vol0bbbbbbbbbbbbbbbb\n",
+    ),
     ("/sys/class/block/nvme0n1p1/partition", "1\n"),
     ("/sys/class/block/nvme0n1p1/start", "2048\n"),
     ("/sys/class/block/nvme0n1p1/size", "4194304\n"),
