@@ -120,8 +120,32 @@ impl Module for Mounts {
             }
         }
         let entries = entry::with_mount_points(entries);
-        let swap = want.swap.as_ref();
-        let swap = swap.and_then(|given| swap::read(given, ctx.probe, &mut plan.problems));
+        let swap = want.swap.as_ref().and_then(|given| {
+            let swap = swap::read(given, ctx.probe, &mut plan.problems)?;
+            let covers = |entry: &&Entry| {
+                let point = entry.directory();
+                point.is_some_and(|point| {
+                    Path::new(&swap.file).starts_with(&point) && is_due(entry, ctx)
+                })
+            };
+            let Some(entry) = entries
+                .iter()
+                .find(covers)
+                .filter(|_| !swap.effects.is_empty())
+            else {
+                return Some(swap);
+            };
+            // What is there cannot be seen yet, nor how much room there is.
+            let point = entry.directory().unwrap_or_default();
+            let message = format!(
+                "swap: {} is not made, for {point} is not mounted yet",
+                swap.file
+            );
+            let hint =
+                "put it on the root file system, or run `firstlight run mounts --force` later";
+            plan.problems.push(Problem::error(None, message).hint(hint));
+            None
+        });
         let swap_line = swap.as_ref().map(swap::Swap::line);
         if !entries.is_empty() {
             plan.push(mounted(&entries, &table, swap_line.as_deref(), ctx));
@@ -135,6 +159,12 @@ impl Module for Mounts {
         }
         plan
     }
+}
+
+/// Whether `mount -a` has to mount an entry.
+fn is_due(entry: &Entry, ctx: &Context<'_>) -> bool {
+    let point = entry.directory().filter(|_| entry.is_wanted_now(ctx.probe));
+    point.is_some_and(|point| disk::mounted(ctx.probe, &fstab::escaped(&point)).is_none())
 }
 
 /// The lines of /etc/fstab, and what makes them so. A swap file that is to be made has no line yet.
@@ -174,11 +204,7 @@ fn mounted(entries: &[Entry], table: &Fstab, swap: Option<&str>, ctx: &Context<'
     {
         effects.push(swapon());
     }
-    let is_due = |entry: &Entry| {
-        let point = entry.directory().filter(|_| entry.is_wanted_now(ctx.probe));
-        point.is_some_and(|point| disk::mounted(ctx.probe, &fstab::escaped(&point)).is_none())
-    };
-    if is_new || entries.iter().any(is_due) {
+    if is_new || entries.iter().any(|entry| is_due(entry, ctx)) {
         let what = "everything in /etc/fstab mounted";
         let mut mount = ToolSpec::new(what, ["mount", "-a"]).live_only();
         mount.timeout = MOUNT_TIMEOUT;

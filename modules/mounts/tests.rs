@@ -348,6 +348,29 @@ fn mounts_are_there_though_the_swap_file_cannot_be_made() {
 }
 
 #[test]
+fn a_swap_file_is_not_made_below_what_is_mounted_later() {
+    let config = "{size: 64M, filename: /data/swap/one}\nmounts: [[xvdb, /data]]";
+    let plan = swap(&[], None, config);
+    let steps: Vec<&str> = plan.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(steps, ["fstab"]);
+    let said = plan.problems[0].to_string();
+    let wanted = "swap: /data/swap/one is not made, for /data is not mounted yet (put it";
+    assert!(said.starts_with(wanted), "{said}");
+
+    let mounted = format!("{}23 22 202:16 / /data rw - ext4 /dev/xvdb rw\n", MOUNTS.1);
+    let plan = swap(
+        &[("/proc/self/mountinfo", &mounted), ("/data/x", "")],
+        None,
+        config,
+    );
+    assert!(
+        commands(&plan).contains(&"fallocate -l 64M /data/swap/one".to_owned()),
+        "{plan:?}"
+    );
+    assert_eq!(plan.problems, []);
+}
+
+#[test]
 fn a_bad_entry_costs_itself_alone_and_is_told_with_its_place() {
     #[rustfmt::skip]
     let table = [
