@@ -123,6 +123,15 @@ pub(crate) fn is_red_hat_like(probe: &dyn Probe) -> bool {
     family(probe) == Family::RedHat
 }
 
+/// What pip(1) is a part of. Source: cloud-init, `pip_package_name` of `cloudinit/distros/`.
+pub(crate) fn pip_package(probe: &dyn Probe) -> &'static str {
+    match family(probe) {
+        Family::Alpine => "py3-pip",
+        Family::Arch => "python-pip",
+        _ => "python3-pip",
+    }
+}
+
 /// Whether a program is in one of the directories where programs are looked for.
 pub(crate) fn has_program(probe: &dyn Probe, name: &str) -> bool {
     program(probe, name).is_some()

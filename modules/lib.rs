@@ -6,6 +6,7 @@
 use contract::module::Entry;
 
 mod accounts;
+mod ansible;
 mod apk_configure;
 mod authkey_fingerprints;
 mod bootcmd;
@@ -141,6 +142,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<write_files::WriteFilesDeferred>(),
     Entry::of::<puppet::Puppet>(),
     Entry::of::<chef::Chef>(),
+    Entry::of::<ansible::Ansible>(),
     Entry::of::<mcollective::Mcollective>(),
     Entry::of::<salt_minion::SaltMinion>(),
     Entry::of::<content::ContentDeferred>(),

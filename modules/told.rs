@@ -1,6 +1,7 @@
 //! A mapping of the configuration that is read in many ways, with what is wrong with it.
 
 use contract::effect::{Package, Setting};
+use contract::name::UserName;
 use contract::plan::Problem;
 use contract::secret::Secret;
 use contract::yaml::Value;
@@ -115,6 +116,16 @@ impl<'a> Told<'a> {
             return Some(text);
         }
         self.expected(key, self.get(key)?, "the name of a service");
+        None
+    }
+
+    /// The name of a user.
+    pub(crate) fn user(&mut self, key: &str) -> Option<String> {
+        let text = self.line(key)?;
+        if text.parse::<UserName>().is_ok() {
+            return Some(text);
+        }
+        self.expected(key, self.get(key)?, "the name of a user");
         None
     }
 

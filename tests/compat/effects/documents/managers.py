@@ -49,6 +49,25 @@ mkdir -p /etc/puppet /var/lib/puppet
 printf '[main]\\nssldir = /var/lib/puppet/ssl\\n\\n[agent]\\nserver = puppet\\n' >/etc/puppet/puppet.conf
 """)
 CHEF = "server_url: https://chef.example.com, validation_name: yourorg-validator"
+# Debian's own list leaves it out.
+LISTED = "cloud_final_modules: [ansible]\n"
+ANSIBLE = image("ansible", "ansible-pull", "ansible-galaxy", "ansible-playbook", "git")
+# A pip that installs nothing, and remembers what it was asked for.
+PIP = """
+cp /srv/tool /usr/bin/pip3
+mkdir -p /usr/lib/python3/dist-packages/pip
+: >/usr/lib/python3/dist-packages/pip/__init__.py
+: >/srv/has; chmod 666 /srv/has
+cat >/usr/lib/python3/dist-packages/pip/__main__.py <<'END'
+import getpass, sys
+words = [word for word in sys.argv[1:] if word != "--break-system-packages"]
+if words[0] == "list":
+    print(open("/srv/has").read())
+else:
+    open("/srv/has", "a").write(words[-1] + "\\n")
+    open("/srv/tools", "a").write("%s pip %s\\n" % (getpass.getuser(), " ".join(words)))
+END
+"""
 
 DOCUMENTS = [
     config("salt_minion", """
@@ -171,4 +190,81 @@ chef:
     config("chef: without a server", "chef: {validation_name: v, exec: true}", prepare=image("chef-client")),
     config("chef: an install type that is none", "chef: {%s, install_type: nosuch}" % CHEF, prepare=image()),
     config("chef: each boot", "chef: {%s, exec: true}" % CHEF, prepare=image("chef-client"), boots=[{}, {}]),
+    config("ansible: a pull", """
+ansible:
+  install_method: distro
+  package_name: ansible
+  ansible_config: /etc/ansible/my.cfg
+  galaxy:
+    actions:
+      - [ansible-galaxy, collection, install, community.grafana]
+  pull:
+    url: https://github.com/holmanb/vmboot.git
+    playbook_name: ubuntu.yml
+    accept_host_key: true
+    clean: true
+    full: false
+    checkout: main
+    connection: local
+    inventory: hosts
+    module_path: /srv/modules
+    private_key: /srv/key
+    skip_tags: slow
+    ssh_common_args: -4
+    tags: web
+    timeout: '60'
+    vault_id: dev
+    vault_password_file: /srv/vault
+""", image=LISTED, prepare=ANSIBLE),
+    config("ansible: a pull of a user", """
+ansible:
+  install_method: distro
+  package_name: ansible
+  run_user: debian
+  pull: {url: 'https://github.com/holmanb/vmboot.git', playbook_name: ubuntu.yml}
+""", image=LISTED, prepare=ANSIBLE),
+    config("ansible: a controller", """
+ansible:
+  install_method: distro
+  package_name: ansible
+  setup_controller:
+    repositories:
+      - {path: /srv/playbooks, source: 'https://github.com/holmanb/playbooks.git'}
+    run_ansible:
+      - {playbook_dir: /srv, playbook_name: start.yml, inventory: hosts, forks: 3, private_key: /srv/key}
+      - {playbook_dir: /home, playbook_name: more.yml, vault_password_file: /srv/vault}
+""", image=LISTED, prepare=ANSIBLE),
+    config("ansible: a controller of a user", """
+ansible:
+  install_method: distro
+  package_name: ansible
+  run_user: debian
+  setup_controller:
+    repositories: [{path: /home/debian/playbooks, source: 'https://github.com/holmanb/playbooks.git'}]
+    run_ansible: [{playbook_dir: /home/debian, playbook_name: start.yml}]
+""", image=LISTED, prepare=ANSIBLE),
+    config("ansible: a switch of a playbook", """
+ansible:
+  install_method: distro
+  package_name: ansible
+  setup_controller: {run_ansible: [{playbook_dir: /srv, playbook_name: start.yml, check: true, diff: false}]}
+""", image=LISTED, prepare=ANSIBLE),
+    config("ansible: it is not there", """
+ansible: {install_method: distro, package_name: ansible, pull: {url: a, playbook_name: b}}
+""", image=LISTED, prepare=image(packages=["git"])),
+    config("ansible: a package", "ansible: {install_method: distro, package_name: ansible}", image=LISTED, prepare=image(
+        packages=["ansible"])),
+    config("ansible: pip", """
+ansible: {install_method: pip, package_name: ansible-core, pull: {url: a, playbook_name: b}}
+""", image=LISTED, prepare=ANSIBLE.replace("/usr/bin/ansible-pull", "/opt/ansible-pull") + PIP),
+    config("ansible: pip for a user", """
+ansible: {install_method: pip, package_name: ansible, run_user: debian, pull: {url: a, playbook_name: b}}
+""", image=LISTED, prepare=ANSIBLE + PIP),
+    config("ansible: without what its schema does not ask for", "ansible: {pull: {url: a, playbook_name: b}}", image=LISTED, prepare=ANSIBLE),
+    config("ansible: a pull without a playbook", """
+ansible: {install_method: distro, package_name: ansible, pull: {url: a}}
+""", image=LISTED, prepare=ANSIBLE),
+    config("ansible: second boot", """
+ansible: {install_method: distro, package_name: ansible, pull: {url: a, playbook_name: b}}
+""", image=LISTED, prepare=ANSIBLE, boots=[{}, {}]),
 ]
