@@ -250,26 +250,26 @@ impl<'a> Agent<'a> {
         }
         effects.extend(self.configuration());
         effects.extend(self.csr_attributes());
+        plan.push(Step::new("agent", effects).after_previous());
         let starts = self.told.switch("start_service", true);
-        let probe = self.ctx.probe;
-        if starts {
-            effects.extend(services::first_enabled(&NAMES, probe));
-        }
-        let start = starts.then(|| services::first_job(UnitVerb::Start, &NAMES, probe));
         let runs = self.told.switch("exec", false) && self.make.is_some();
-        let mut agent = Step::new("agent", effects).after_previous();
-        match (runs, start) {
-            (false, start) => {
-                agent.on_change.extend(start);
-                plan.push(agent);
-            }
-            (true, start) => {
-                plan.push(agent);
-                let run = Effect::Run(self.run());
-                plan.push(Step::new("run", [run]).after_previous());
-                // A first run that fails is one that the service repeats.
-                plan.push(Step::new("service", start));
-            }
+        let probe = self.ctx.probe;
+        let start = starts.then(|| services::first_job(UnitVerb::Start, &NAMES, probe));
+        // An agent without a service of these names is warned about, and can do its work.
+        let enabled = starts.then(|| services::first_enabled(&NAMES, probe));
+        let mut service = Step::new("service", enabled.flatten()).after_previous();
+        service.is_lenient = true;
+        if runs {
+            plan.push(service);
+            let run = Effect::Run(self.run());
+            plan.push(Step::new("run", [run]).after_previous());
+            // A first run that fails is one that the service repeats.
+            let mut start = Step::new("start", start);
+            start.is_lenient = true;
+            plan.push(start);
+        } else {
+            service.on_change.extend(start);
+            plan.push(service);
         }
         plan.problems = self.told.problems;
         plan

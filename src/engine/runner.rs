@@ -173,15 +173,15 @@ impl Runner<'_> {
                 let problem = Problem::warning(None, warning);
                 report.problems.push(ProblemReport::from(&problem));
             }
-            if is_missing(&performed.report.outcome) {
-                failed = Some(&step.name);
-            }
             if step.is_lenient && performed.report.outcome == Outcome::Failed {
                 let error = performed.report.error.take();
                 let why = error.map_or_else(|| step.name.clone(), |error| error.message);
                 let problem = Problem::warning(None, format!("{why}; the boot goes on"));
                 report.problems.push(ProblemReport::from(&problem));
                 performed.report.outcome = Outcome::Skipped("it failed".to_owned());
+            }
+            if is_missing(&performed.report.outcome) {
+                failed = Some(&step.name);
             }
             report.steps.push(performed.report);
         }

@@ -1,0 +1,170 @@
+//! Configuration managers from a repository on the disk, by the system's real apt, as root in a
+//! throw-away Debian.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "for tests only"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use support::debian::Debian;
+
+const META_DATA: &str = "instance-id: i-1\nlocal-hostname: one\n";
+const UNIT: &str = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n";
+
+/// A package with files in it, each with its mode.
+struct Package<'a> {
+    name: &'a str,
+    files: &'a [(&'a str, u32, &'a str)],
+    /// What it does when it is installed.
+    after: &'a str,
+}
+
+/// A Debian whose apt knows these packages.
+fn with_packages(packages: &[Package<'_>]) -> Option<Debian> {
+    let machine = Debian::with_image("{}\n")?;
+    let mut index = String::new();
+    for Package { name, files, after } in packages {
+        let control = format!(
+            "Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: Ada <ada@example.com>\nDescription: {name}\n"
+        );
+        let from = format!("srv/{name}");
+        machine.write(&format!("{from}/DEBIAN/control"), &control);
+        executable(&machine, &format!("{from}/DEBIAN/postinst"), 0o755, after);
+        for (path, mode, text) in *files {
+            executable(&machine, &format!("{from}/{path}"), *mode, text);
+        }
+        let file = format!("{name}_1.0_all.deb");
+        let to = format!("/srv/repository/{file}");
+        machine.write("srv/repository/Packages", "");
+        machine.chroot(&[
+            "dpkg-deb",
+            "--root-owner-group",
+            "--build",
+            &format!("/{from}"),
+            &to,
+        ]);
+        let size = fs::metadata(machine.path(&to[1..])).unwrap().len();
+        let sum = machine.chroot(&["sha256sum", &to]);
+        let sum = sum.split(' ').next().unwrap();
+        index += &format!("{control}Filename: ./{file}\nSize: {size}\nSHA256: {sum}\n\n");
+    }
+    machine.write("srv/repository/Packages", &index);
+    machine.write(
+        "etc/apt/sources.list",
+        "deb [trusted=yes] file:///srv/repository ./\n",
+    );
+    Some(machine)
+}
+
+fn executable(machine: &Debian, path: &str, mode: u32, text: &str) {
+    machine.write(path, text);
+    fs::set_permissions(machine.path(path), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn puppet_is_configured_in_the_file_that_its_package_brings() {
+    let packaged =
+        "# by the package\n[main]\nssldir = /var/lib/puppet/ssl\n\n[agent]\n# server = no\n";
+    let agent = "#!/bin/sh\necho \"$*\" >>/var/lib/runs\nexit 2\n";
+    let packages = [Package {
+        name: "puppet",
+        files: &[
+            ("etc/puppet/puppet.conf", 0o640, packaged),
+            ("usr/bin/puppet", 0o755, agent),
+            ("usr/lib/systemd/system/puppet.service", 0o644, UNIT),
+        ],
+        after: "#!/bin/sh\nuseradd --system --uid 500 puppet\n",
+    }];
+    let Some(machine) = with_packages(&packages) else {
+        return;
+    };
+    let user_data = "#cloud-config
+puppet:
+  exec: true
+  conf:
+    agent: {server: puppet.example.org, certname: '%i'}
+    ca_cert: |
+      -----BEGIN CERTIFICATE-----
+  csr_attributes:
+    custom_attributes: {1.2.840.113549.1.9.7: hunter2}
+";
+    let plan = machine.run_with(user_data, META_DATA, &["plan", "puppet"]);
+    assert_eq!(plan.code, 2, "{plan:?}");
+    assert!(!plan.text.contains("hunter2"), "{plan:?}");
+
+    let said = machine.run_with(user_data, META_DATA, &["apply"]);
+    let conf = machine.text("etc/puppet/puppet.conf");
+    let wanted = format!("{packaged}server = puppet.example.org\ncertname = i-1\n");
+    assert_eq!(conf, wanted, "{said:?}");
+    assert_eq!(machine.mode("etc/puppet/puppet.conf"), 0o640);
+    assert_eq!(machine.owner("var/lib/puppet/ssl/certs/ca.pem"), (500, 0));
+    assert_eq!(machine.mode("var/lib/puppet/ssl"), 0o771);
+    assert_eq!(machine.mode("etc/puppet/csr_attributes.yaml"), 0o600);
+    let enabled = "etc/systemd/system/multi-user.target.wants/puppet.service";
+    assert!(machine.path(enabled).is_symlink(), "{said:?}");
+    assert_eq!(machine.text("var/lib/runs"), "agent --test\n");
+
+    let again = machine.run_with(user_data, META_DATA, &["apply"]);
+    assert_eq!(machine.text("var/lib/runs"), "agent --test\n", "{again:?}");
+    let forced = machine.run_with(user_data, META_DATA, &["run", "puppet", "--force"]);
+    assert_eq!(machine.text("etc/puppet/puppet.conf"), wanted, "{forced:?}");
+    assert_eq!(machine.lines("var/lib/runs"), 2, "{forced:?}");
+}
+
+#[test]
+fn a_package_that_is_not_there_ends_what_needs_it() {
+    let Some(machine) = with_packages(&[]) else {
+        return;
+    };
+    let user_data = "#cloud-config\nsalt_minion: {conf: {file_client: local}}\n";
+    let said = machine.run_with(user_data, META_DATA, &["apply"]);
+    for line in [
+        "no such package: salt-minion",
+        "not done because `minion` failed",
+    ] {
+        assert!(said.text.contains(line), "{line}: {said:?}");
+    }
+    assert!(!machine.path("etc/salt/minion").exists(), "{said:?}");
+}
+
+#[test]
+fn keys_of_a_minion_are_for_root_alone_and_a_second_plan_is_empty() {
+    let packages = [Package {
+        name: "salt-minion",
+        files: &[("usr/lib/systemd/system/salt-minion.service", 0o644, UNIT)],
+        after: "#!/bin/sh\n",
+    }];
+    let Some(machine) = with_packages(&packages) else {
+        return;
+    };
+    let user_data = "#cloud-config
+salt_minion:
+  conf: {master: salt.example.com}
+  public_key: public
+  private_key: hunter2
+";
+    let plan = machine.run_with(user_data, META_DATA, &["plan", "salt_minion"]);
+    assert!(!plan.text.contains("hunter2"), "{plan:?}");
+    assert!(
+        plan.text.contains("salt-minion would be installed"),
+        "{plan:?}"
+    );
+    let said = machine.run_with(user_data, META_DATA, &["apply"]);
+    assert_eq!(
+        machine.text("etc/salt/minion"),
+        "master: salt.example.com\n",
+        "{said:?}"
+    );
+    let key = "etc/salt/pki/minion/minion.pem";
+    assert_eq!(machine.text(key), "hunter2");
+    assert_eq!(machine.mode(key), 0o600);
+    assert_eq!(machine.mode("etc/salt/pki/minion"), 0o700);
+    let other = "instance-id: i-2\nlocal-hostname: one\n";
+    let again = machine.run_with(user_data, other, &["plan", "salt_minion"]);
+    assert_eq!(again.code, 0, "{again:?}");
+}
