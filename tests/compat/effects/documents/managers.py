@@ -43,11 +43,12 @@ server.timeout = 60
 server.handle_request()' &
 """
 MINION = image("salt-call", more="mkdir -p /etc/salt/pki/minion")
-PUPPET = image("puppet", more="""
+PUPPET_FILES = """
 useradd --system puppet
 mkdir -p /etc/puppet /var/lib/puppet
 printf '[main]\\nssldir = /var/lib/puppet/ssl\\n\\n[agent]\\nserver = puppet\\n' >/etc/puppet/puppet.conf
-""")
+"""
+PUPPET = image("puppet", more=PUPPET_FILES)
 CHEF = "server_url: https://chef.example.com, validation_name: yourorg-validator"
 # Debian's own list leaves it out.
 LISTED = "cloud_final_modules: [ansible]\n"
@@ -267,4 +268,49 @@ ansible: {install_method: distro, package_name: ansible, pull: {url: a}}
     config("ansible: second boot", """
 ansible: {install_method: distro, package_name: ansible, pull: {url: a, playbook_name: b}}
 """, image=LISTED, prepare=ANSIBLE, boots=[{}, {}]),
+    config("managers: four of them, in cloud-init's order", """
+runcmd: [echo runcmd >>/srv/tools]
+salt_minion: {conf: {file_client: local}}
+mcollective: {conf: {main_collective: a}}
+chef: {%s, exec: true}
+puppet: {exec: true, conf: {agent: {server: a}}}
+packages: [git]
+""" % CHEF, prepare=image("puppet", "chef-client", "salt-call", more=PUPPET_FILES)),
+    config("salt_minion: several masters and nested grains", """
+salt_minion:
+  conf:
+    master: [salt-1.example.com, salt-2.example.com]
+    master_type: failover
+    schedule: {highstate: {function: state.highstate, minutes: 30}}
+    beacons: {load: [{averages: {1m: [0.0, 2.0]}}]}
+  grains: {ec2: {tags: {Name: web-1, 'aws:autoscaling': 'yes'}}, when: 2024-01-31, spare: false}
+""", prepare=MINION),
+    config("salt_minion: a key without the other one", "salt_minion: {public_key: a}", prepare=MINION),
+    config("puppet: numbers and a new section", "puppet: {conf: {main: {http_read_timeout: 600, environment: '10'}, server: {autosign: 'true'}}}",
+           prepare=PUPPET),
+    config("puppet: arguments as one text", "puppet: {install: false, exec: true, exec_args: --onetime --no-daemonize}", prepare=PUPPET),
+    config("puppet: off", "puppet: {install: false, start_service: false}", prepare=PUPPET),
+    config("chef: an image without a template", "chef: {%s}" % CHEF, prepare=image(
+        "chef-client", more="rm /etc/cloud/templates/chef_client.rb.tmpl")),
+    config("field: a node of Chef as a launch template has it", """
+package_update: true
+packages: [git, jq]
+write_files: [{path: /etc/chef/ohai/hints/ec2.json, content: '{}'}]
+chef:
+  install_type: packages
+  force_install: false
+  server_url: https://chef.example.com/organizations/web
+  node_name: web-1
+  environment: production
+  validation_name: web-validator
+  validation_cert: |
+    -----BEGIN RSA PRIVATE KEY-----
+    MIIB
+    -----END RSA PRIVATE KEY-----
+  run_list: ['role[web]']
+  ssl_verify_mode: ':verify_peer'
+  exec: true
+  chef_license: accept-silent
+runcmd: [echo after >>/srv/tools]
+""", prepare=image("chef-client", packages=[*PACKAGES, "jq"])),
 ]
