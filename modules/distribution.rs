@@ -64,6 +64,7 @@ const FAMILIES: &[(Family, &[&str])] = &[
 pub(crate) struct Release {
     id: String,
     like: String,
+    codename: String,
 }
 
 impl Release {
@@ -73,6 +74,7 @@ impl Release {
         Self {
             id: field(&text, "ID="),
             like: field(&text, "ID_LIKE="),
+            codename: field(&text, "VERSION_CODENAME="),
         }
     }
 
@@ -90,6 +92,46 @@ impl Release {
     }
 }
 
+/// Architectures as Rust and as Debian call them, where they differ.
+const DEBIAN_ARCHITECTURES: &[(&str, &str)] = &[
+    ("x86_64", "amd64"),
+    ("x86", "i386"),
+    ("aarch64", "arm64"),
+    ("arm", "armhf"),
+    ("powerpc64", "ppc64el"),
+];
+
+/// Ids, Debian's names of architectures (none: all), the archive and the one of security updates.
+///
+/// Source: cloud-init, `cloudinit/config/cc_apt_configure.py` (`get_default_mirrors`) for Ubuntu, and
+/// Debian's sources.list(5).
+type Archive = (
+    &'static str,
+    &'static [&'static str],
+    &'static str,
+    &'static str,
+);
+const ARCHIVES: &[Archive] = &[
+    (
+        "debian",
+        &[],
+        "https://deb.debian.org/debian",
+        "https://deb.debian.org/debian-security",
+    ),
+    (
+        "ubuntu",
+        &["amd64", "i386"],
+        "http://archive.ubuntu.com/ubuntu/",
+        "http://security.ubuntu.com/ubuntu/",
+    ),
+    (
+        "ubuntu",
+        &[],
+        "http://ports.ubuntu.com/ubuntu-ports",
+        "http://ports.ubuntu.com/ubuntu-ports",
+    ),
+];
+
 /// `ID` of /etc/os-release: `debian`, `amzn`; empty if it does not say.
 pub(crate) fn id(probe: &dyn Probe) -> String {
     Release::of(probe).id
@@ -104,6 +146,27 @@ pub(crate) fn name(ctx: &Context<'_>) -> String {
         id if id == "amzn" => "amazon".to_owned(),
         name => name,
     }
+}
+
+/// `VERSION_CODENAME` of /etc/os-release: `trixie`; empty if it does not say.
+pub(crate) fn codename(probe: &dyn Probe) -> String {
+    Release::of(probe).codename
+}
+
+/// Debian's name for the architecture that this program was made for, which is the machine's.
+pub(crate) fn debian_architecture() -> &'static str {
+    let rust = std::env::consts::ARCH;
+    let mut all = DEBIAN_ARCHITECTURES.iter();
+    all.find(|(own, _)| *own == rust)
+        .map_or(rust, |(_, debian)| debian)
+}
+
+/// Where a distribution's packages and its security updates are, if nobody says.
+pub(crate) fn archives(id: &str, architecture: &str) -> Option<(&'static str, &'static str)> {
+    let mut all = ARCHIVES.iter();
+    let fits = |own: &[&str]| own.is_empty() || own.contains(&architecture);
+    let row = all.find(|(own, architectures, ..)| *own == id && fits(architectures));
+    row.map(|(_, _, primary, security)| (*primary, *security))
 }
 
 /// The family, by the id or else by what the distribution says that it is like.

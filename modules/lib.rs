@@ -8,14 +8,19 @@ use contract::module::Entry;
 mod accounts;
 mod ansible;
 mod apk_configure;
+mod apt_configure;
+mod apt_pipelining;
+mod armor;
 mod authkey_fingerprints;
 mod bootcmd;
 mod boothook;
+mod byobu;
 mod ca_certs;
 mod chef;
 mod cloud_init;
 mod command;
 mod content;
+mod debconf;
 mod decimal;
 mod disable_ec2_metadata;
 mod disk;
@@ -27,6 +32,7 @@ mod fields;
 mod final_message;
 mod given_keys;
 mod growpart;
+mod grub_dpkg;
 mod hidden;
 mod host_files;
 mod host_keys;
@@ -44,6 +50,7 @@ mod mounts;
 mod ntp;
 mod packages;
 mod part_handlers;
+mod pattern;
 mod phone_home;
 mod power_state;
 mod puppet;
@@ -120,6 +127,9 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<ssh_import_id::SshImportId>(),
     Entry::of::<keyboard::Keyboard>(),
     Entry::of::<locale::Locale>(),
+    Entry::of::<grub_dpkg::GrubDpkg>(),
+    Entry::of::<apt_pipelining::AptPipelining>(),
+    Entry::of::<apt_configure::AptConfigure>(),
     Entry::of::<ubuntu_pro::UbuntuPro>(),
     Entry::of::<rh_subscription::RhSubscription>(),
     Entry::of::<spacewalk::Spacewalk>(),
@@ -130,6 +140,7 @@ pub const TABLE: &[Entry] = &[
     Entry::of::<timezone::Timezone>(),
     Entry::of::<disable_ec2_metadata::DisableEc2Metadata>(),
     Entry::of::<scripts::Runcmd>(),
+    Entry::of::<byobu::Byobu>(),
     Entry::of::<content::Content>(),
     Entry::of::<election::ElectionUnits>(),
     Entry::of::<host_keys::SshRsa>(),

@@ -192,6 +192,11 @@ pub(crate) fn wanted(
     Some(effect(here.manager, job))
 }
 
+/// That the lists of packages are those of now.
+pub(crate) fn fresh_lists(ctx: &Context<'_>) -> Option<Effect> {
+    Some(effect(Here::of(ctx)?.manager, PackageJob::Update))
+}
+
 /// What installs packages on this distribution, and how.
 struct Here {
     manager: PackageManager,

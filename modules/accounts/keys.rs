@@ -32,14 +32,22 @@ pub(crate) const SYSTEM_INFO: Key = Key::new(
     Shape::Map(&[
         Key::new("default_user", Shape::Map(USER), "the image's own user"),
         Key::new("ssh_svcname", Shape::Text, "the unit of the SSH server"),
+        Key::new(
+            "distro",
+            Shape::Text,
+            "the distribution, as templates call it",
+        ),
+        Key::new(
+            "package_mirrors",
+            Shape::Any,
+            "where packages are, by architecture and by where the instance is",
+        ),
         // The rest is about cloud-init's own ways.
         Key::new("apt_get_command", Shape::Any, "not needed here"),
         Key::new("apt_get_upgrade_subcommand", Shape::Any, "not needed here"),
         Key::new("apt_get_wrapper", Shape::Any, "not needed here"),
-        Key::new("distro", Shape::Any, "not needed here"),
         Key::new("network", Shape::Any, "not needed here"),
         Key::new("ntp_client", Shape::Any, "not needed here"),
-        Key::new("package_mirrors", Shape::Any, "not needed here"),
         Key::new("paths", Shape::Any, "not needed here"),
     ]),
     "what the image says of itself, its default user above all",

@@ -107,6 +107,13 @@ pub trait Probe {
         marks.into_iter().any(is_there)
     }
 
+    /// Whether somebody whom this machine asks for names (nsswitch.conf(5)) knows a host's: the one
+    /// question here that may go over the network. `None` where nobody is asked, as below another
+    /// root.
+    fn resolves(&self, _host: &str) -> Option<bool> {
+        None
+    }
+
     /// A user of /etc/passwd. Other sources of nsswitch.conf(5) are not asked: at boot they may
     /// wait for a network that is not there.
     ///

@@ -34,6 +34,8 @@ pub struct FakeMachine {
     pub free: Option<u64>,
     /// Everything that was asked of it, in order: effects, `settle`, `append PATH durable`.
     pub log: RefCell<Vec<String>>,
+    /// The hosts whose names are known.
+    pub hosts: Vec<&'static str>,
     /// An effect whose line begins with this fails.
     pub refuses: Option<String>,
 }
@@ -75,6 +77,10 @@ impl Probe for FakeMachine {
             .collect();
         names.dedup();
         Ok((!names.is_empty()).then_some(names))
+    }
+
+    fn resolves(&self, host: &str) -> Option<bool> {
+        Some(self.hosts.contains(&host))
     }
 
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {
@@ -252,11 +258,13 @@ impl Default for Setting {
     }
 }
 
-/// Renders names alone, `{{name}}`: what is in a template besides is the engine's.
+/// Renders names alone, `{{name}}` and `$name`: what is in a template besides is the engine's.
 fn names(text: &str, variables: &Variables) -> Result<String, String> {
     let mut text = text.to_owned();
     for (name, value) in variables.as_map() {
-        text = text.replace(&format!("{{{{{name}}}}}"), value.as_str().unwrap_or("?"));
+        let value = value.as_str().unwrap_or("?");
+        text = text.replace(&format!("{{{{{name}}}}}"), value);
+        text = text.replace(&format!("${name}"), value);
     }
     Ok(text)
 }

@@ -318,6 +318,10 @@ impl Probe for DryRun<'_> {
         }
     }
 
+    fn resolves(&self, host: &str) -> Option<bool> {
+        self.host.resolves(host)
+    }
+
     fn user(&self, name: &str) -> io::Result<Option<Account>> {
         match self.users.borrow().get(name) {
             Some(account) => Ok(Some(account.clone())),

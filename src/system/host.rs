@@ -21,6 +21,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{geteuid, syncfs};
 
+use crate::host_names::HostNames;
 use crate::lane::Lane;
 use crate::redirection::Redirection;
 use crate::root::{Root, stat};
@@ -55,6 +56,7 @@ pub struct Host {
     pub(crate) unlabelled: Mutex<BTreeSet<PathBuf>>,
     /// Whether SELinux is on, once that was looked at.
     pub(crate) selinux: OnceLock<bool>,
+    pub(crate) host_names: HostNames,
     /// One open directory for each file system that was written to, by device number.
     touched: Mutex<BTreeMap<u64, OwnedFd>>,
 }
@@ -81,6 +83,7 @@ impl Host {
             lane: Mutex::default(),
             unlabelled: Mutex::default(),
             selinux: OnceLock::new(),
+            host_names: HostNames::default(),
             touched: Mutex::default(),
         })
     }
@@ -284,6 +287,10 @@ impl Probe for Host {
         };
         let found = fstatvfs(&fd)?;
         Ok(found.blocks_free().checked_mul(found.fragment_size()))
+    }
+
+    fn resolves(&self, host: &str) -> Option<bool> {
+        self.is_live().then(|| self.host_names.knows(host))
     }
 }
 

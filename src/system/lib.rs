@@ -15,6 +15,7 @@ mod diff;
 mod dry_run;
 mod files;
 mod host;
+mod host_names;
 mod import_keys;
 mod items;
 mod kept;

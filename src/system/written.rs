@@ -108,8 +108,11 @@ pub(crate) fn preview(
     if let Found::Missing(kind, name) = owner(host.privileged, probe, &spec.owner)? {
         return Err(ownerless(spec, kind, name));
     }
-    if spec.source.is_some() {
-        return Ok(None);
+    if let Some(source) = &spec.source {
+        // What is on the machine already can be compared.
+        let local = source.url.expose().strip_prefix("file://");
+        let bytes = local.and_then(|path| probe.read(Path::new(path)).ok().flatten());
+        return Ok(bytes.map(|bytes| Content::Secret(Secret::new(bytes))));
     }
     let content = spec.content.clone().unwrap_or(Content::Plain(Vec::new()));
     let Some(append) = &spec.append else {

@@ -41,7 +41,7 @@ STATE = {
 STATE_LINKS = ["var/lib/cloud*", "var/log/cloud-init*.log", "srv/run*"]
 # Comments tell who wrote a file and when; here they are no part of what is compared.
 COMMENTED = [
-    "etc/hosts", "etc/sudoers", "etc/sudoers.d/*", "etc/doas.conf", "etc/ssh/sshd_config*", "etc/*locale*",
+    "etc/apt/*", "etc/hosts", "etc/sudoers", "etc/sudoers.d/*", "etc/doas.conf", "etc/ssh/sshd_config*", "etc/*locale*",
     "etc/yum.repos.d/*", "srv/repos/*", "etc/zypp/*", "etc/apk/repositories",
     "*/client.rb",
     "etc/ca-certificates.conf", "etc/default/keyboard",
@@ -158,7 +158,7 @@ def normal_file(path, file, document):
         # cloud-init adds keys in no order.
         text = "".join(sorted(text.splitlines(True)))
     elif matches(path, COMMENTED):
-        lines = [line for line in text.splitlines() if line.strip() and not re.match("#(?!include)", line)]
+        lines = [line for line in text.splitlines() if line.strip() and not re.match("#(?!include)|//", line)]
         lines = [" ".join(line.split()) for line in lines] if matches(path, SPACED) else lines
         text = "\n".join([*lines, ""])
     elif matches(path, YAML):
