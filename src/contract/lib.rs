@@ -17,6 +17,7 @@ pub mod error;
 pub mod fetch;
 pub mod file;
 pub mod gzip;
+pub mod hex;
 pub mod instance;
 pub mod items;
 pub mod keys;

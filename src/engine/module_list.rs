@@ -59,6 +59,9 @@ pub fn wanted(
             value.and_then(|value| reader.list(key, stage, value)),
         )
     });
+    if lists.iter().all(|(_, list)| list.is_none()) {
+        return (table.to_vec(), reader.problems);
+    }
     let listed = |name: &str| {
         let mut all = lists.iter().filter_map(|(_, list)| list.as_ref()).flatten();
         all.any(|entry| entry.facts.name == name)
@@ -69,6 +72,9 @@ pub fn wanted(
         let list = list.and_then(|(_, list)| list.as_ref());
         let mut entries: Vec<Entry> = list.cloned().unwrap_or_default();
         for (index, entry) in table.iter().enumerate() {
+            if entry.stage != stage {
+                continue;
+            }
             let name = entry.facts.name;
             let is_theirs = cloud_init.modules.contains(&name);
             let stays = match list {
@@ -76,7 +82,7 @@ pub fn wanted(
                 // cloud-init's own lists would still name one that a later list names.
                 None => is_theirs || !listed(name),
             };
-            if entry.stage == stage && stays {
+            if stays {
                 let at = behind(table.get(..index).unwrap_or_default(), &entries, stage);
                 entries.insert(at, *entry);
             }

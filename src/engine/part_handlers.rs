@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use contract::hex::hex;
 use contract::part_handler::{Calls, Examine, NoAnswer, PartHandler, Traits};
 use contract::place::Place;
 use contract::plan::Problem;
@@ -172,7 +173,6 @@ fn path(module: &Secret<Vec<u8>>, allowed: &PartHandlers, around: &Surroundings<
     digest.update(allowed.interpreter.as_bytes());
     digest.update([0]);
     digest.update(module.expose());
-    let digest = digest.finalize();
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    around.dir.join(format!("part-handler-{hex}"))
+    let digest = hex(&digest.finalize());
+    around.dir.join(format!("part-handler-{digest}"))
 }

@@ -5,6 +5,7 @@ mod part;
 
 use contract::config::Config;
 use contract::effect::{Effect, Mode};
+use contract::hex::hex;
 use contract::instance::{InstanceMetadata, LaunchIndex};
 use contract::params::Params;
 use contract::part_handler::PartHandler;
@@ -90,8 +91,7 @@ impl PartRow {
     /// The SHA-256 of the decoded payload, in hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> String {
-        let digest = Sha256::digest(self.body.expose());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(self.body.expose()))
     }
 }
 

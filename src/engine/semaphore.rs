@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::effect::{Effect, Mode};
 use contract::error::EffectError;
+use contract::hex::hex;
 use contract::machine::{Machine, Probe};
 use contract::module::Frequency;
 use contract::place::Place;
@@ -133,7 +134,8 @@ pub struct Semaphores {
     torn: Vec<PathBuf>,
     /// Journals that may have said more than can be read.
     damaged: Vec<PathBuf>,
-    key: Option<Secret<Vec<u8>>>,
+    /// Of the instance's key, to begin each digest with.
+    mac: Option<Hmac<Sha256>>,
     problems: Vec<Problem>,
 }
 
@@ -156,7 +158,7 @@ impl Semaphores {
             ..Self::default()
         };
         let key = crate::store::read(probe, &dir.join("key"))?;
-        all.key = key.map(Secret::new);
+        all.mac = key.and_then(|key| Hmac::new_from_slice(&key).ok());
         for path in [
             PathBuf::from(ONCE),
             all.instance_journal.clone(),
@@ -399,13 +401,12 @@ impl Semaphores {
     /// HMAC-SHA-256 of inputs under the instance's key, in hexadecimal: a plain hash of a secret
     /// would let it be guessed.
     pub(crate) fn digest(&self, inputs: &[&[u8]]) -> Option<String> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_ref()?.expose()).ok()?;
+        let mut mac = self.mac.clone()?;
         for input in inputs {
             mac.update(&input.len().to_le_bytes());
             mac.update(input);
         }
-        let bytes = mac.finalize().into_bytes();
-        Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(hex(&mac.finalize().into_bytes()))
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use contract::effect::Mode;
 use contract::error::EffectError;
+use contract::hex::hex;
 use contract::machine::Change;
 use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::{self as sys, FileStat, fstat};
@@ -192,10 +193,6 @@ pub(crate) fn mtime_ns(found: &FileStat) -> i64 {
         .st_mtime
         .saturating_mul(1_000_000_000)
         .saturating_add(found.st_mtime_nsec)
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn write_error(path: &Path, source: io::Error) -> EffectError {

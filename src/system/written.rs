@@ -9,6 +9,7 @@ use std::time::Duration;
 use contract::effect::{Append, Content, Keeper, Mode, Source, WriteSpec};
 use contract::error::{EffectError, chain};
 use contract::fetch::{Fetch, FetchError, Wanted};
+use contract::hex::hex;
 use contract::machine::{Change, FileKind, Probe};
 use contract::secret::Secret;
 use net::fetch::Fetcher;
@@ -305,10 +306,7 @@ fn key(path: &Path, nth: usize, text: &[u8]) -> String {
     hash.update(nth.to_string());
     hash.update(b"\0");
     hash.update(text);
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&hash.finalize())
 }
 
 /// How often `text`, which is not empty, begins in `bytes`.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use contract::fetch::{Fetch, FetchError, Wanted, shown};
+use contract::hex::hex;
 use contract::machine::Probe;
 use contract::part_handler::Examine;
 use contract::place::Place;
@@ -245,8 +246,4 @@ fn after<'l>(line: &'l str, word: &str) -> Option<&'l str> {
     let start = line.get(..word.len())?;
     let found = start.eq_ignore_ascii_case(word);
     found.then(|| line.get(word.len()..).unwrap_or_default())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

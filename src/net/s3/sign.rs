@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::calendar::Utc;
+use contract::hex::hex;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -103,16 +104,6 @@ pub fn encode_query(parameters: &[(&str, &str)]) -> String {
         .collect();
     pairs.sort_unstable();
     pairs.join("&")
-}
-
-/// Lower-case hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 fn encode(text: &str, keep_slash: bool) -> String {

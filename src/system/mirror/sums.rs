@@ -7,6 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use contract::error::EffectError;
+use contract::hex::hex as digits;
 
 /// The list's name at the top of an origin.
 pub(super) const NAME: &str = "SHA256SUMS";
@@ -61,8 +62,7 @@ fn matches(base64: &str, hex: &str) -> bool {
     let Ok(bytes) = STANDARD.decode(base64) else {
         return false;
     };
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits == hex
+    digits(&bytes) == hex
 }
 
 #[cfg(test)]
