@@ -5,6 +5,9 @@ from launch import ALL_TYPES, config
 CERTIFICATE = """-----BEGIN CERTIFICATE-----
       MIIBdDCCARmgAwIBAgIUFirstlightExampleNotARealCertificateAAAA
       -----END CERTIFICATE-----"""
+# The real one takes long on a busy machine; tests/trust.rs runs it.
+COLLECTOR = ("printf '#!/bin/sh\\necho update-ca-certificates >>/run/calls\\n' >/usr/local/sbin/update-ca-certificates\n"
+             "chmod 0755 /usr/local/sbin/update-ca-certificates")
 CHRONY = "printf '#!/bin/sh\\n' >/usr/sbin/chronyd; chmod 0755 /usr/sbin/chronyd; mkdir -p /etc/chrony"
 TIMESYNCD = ("mkdir -p /usr/lib/systemd; printf '#!/bin/sh\\n' >/usr/lib/systemd/systemd-timesyncd\n"
              "chmod 0755 /usr/lib/systemd/systemd-timesyncd")
@@ -50,20 +53,20 @@ ca_certs:
       {CERTIFICATE}
     - |
       {CERTIFICATE}
-"""),
+""", prepare=COLLECTOR),
     config("ca_certs: none of the distribution's own", f"""
 ca_certs:
   remove_defaults: true
   trusted:
     - |
       {CERTIFICATE}
-"""),
-    config("ca_certs: the old spelling", "ca-certs: {remove-defaults: true}"),
+""", prepare=COLLECTOR),
+    config("ca_certs: the old spelling", "ca-certs: {remove-defaults: true}", prepare=COLLECTOR),
     config("ca_certs: one text in place of a list", f"""
 ca_certs:
   trusted: |
       {CERTIFICATE}
-"""),
+""", prepare=COLLECTOR),
     config("ntp: nothing said, nothing there", "ntp: {}"),
     config("ntp: chrony is there", """
 ntp:
