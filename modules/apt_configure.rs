@@ -63,6 +63,7 @@ impl Module for AptConfigure {
         wake: Wake::OnKeys,
         keys: schema::KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/apt_configure.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

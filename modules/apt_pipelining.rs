@@ -42,6 +42,7 @@ impl Module for AptPipelining {
         wake: Wake::OnKeys,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/apt_pipelining.md");
     type Section = Section;
 
     fn plan(want: Section, _: &Context<'_>) -> Plan {

@@ -64,6 +64,7 @@ impl Module for Byobu {
         wake: Wake::OnKeys,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/byobu.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {

@@ -63,6 +63,7 @@ impl Module for GrubDpkg {
         wake: Wake::OnKeys,
         keys: KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/grub_dpkg.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
