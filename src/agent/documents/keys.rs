@@ -110,11 +110,6 @@ pub(super) const REMARKS: &[(&str, Fate, &str)] = &[
         "there is no log file whose owner it would change",
     ),
     ("unverified_modules", Fate::Done, ""),
-    (
-        "updates",
-        Fate::NotDone,
-        "networks are not set up anew when a card is plugged in",
-    ),
     ("vendor_data", Fate::Done, ""),
     ("vendor_data2", Fate::Done, ""),
     (
@@ -123,6 +118,3 @@ pub(super) const REMARKS: &[(&str, Fate, &str)] = &[
         "it says of what version the network's configuration is",
     ),
 ];
-
-/// What is said of a key that neither anybody reads nor [`REMARKS`] knows.
-pub(super) const NOT_YET: &str = "not in this version";
