@@ -154,3 +154,16 @@ fn the_kernel_command_line_brings_configuration_and_an_address_of_some() {
         }
     }
 }
+
+#[test]
+fn a_plan_that_would_change_a_file_says_so_though_the_rest_needs_the_live_machine() {
+    let case = case("#cloud-config\n{}\n", &[]);
+    let plan = case.run(&["plan", "set_hostname"]);
+    for line in [
+        "/etc/hostname (0644) (would make)",
+        "(needs the live machine)",
+    ] {
+        assert!(plan.stdout.contains(line), "{plan:?}");
+    }
+    assert_eq!(plan.code, 2, "{plan:?}");
+}

@@ -36,8 +36,9 @@ pub(crate) fn step(machine: &dyn Machine, step: &Step, again: bool) -> Performed
             Outcome::Interrupted("ended by the machine's shutdown".to_owned())
         }
         (Err(_), _) if !follows => Outcome::Failed,
-        (_, Some(why)) => Outcome::Skipped(why.to_owned()),
+        // Of what the rest of it would do, a dry run tells.
         _ if run.would => Outcome::WouldChange,
+        (_, Some(why)) => Outcome::Skipped(why.to_owned()),
         _ if run.changed => Outcome::Changed,
         _ => Outcome::Unchanged,
     };
