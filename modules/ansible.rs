@@ -42,6 +42,7 @@ impl Module for Ansible {
         wake: Wake::OnKeys,
         keys: keys::KEYS,
     };
+    const NOTES: &'static str = include_str!("notes/ansible.md");
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
