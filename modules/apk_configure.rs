@@ -9,7 +9,7 @@ use contract::schema::{Key, Shape};
 use contract::yaml::Value;
 use serde::Deserialize;
 
-use crate::section::expected;
+use crate::fields::wrong;
 use crate::switch;
 
 const FILE: &str = "/etc/apk/repositories";
@@ -93,7 +93,7 @@ impl Module for ApkConfigure {
 /// What is in the file; `None` if it stays as it is.
 fn text(repos: &Value, told: &mut Vec<Problem>) -> Result<Option<String>, Problem> {
     if repos.as_map().is_none() {
-        return Err(expected("a mapping", "apk_repos", repos));
+        return Err(wrong("apk_repos", repos, "a mapping"));
     }
     let preserves = repos.get("preserve_repositories");
     if switch::or(false, "apk_repos.preserve_repositories", preserves, told) {
@@ -109,7 +109,7 @@ fn text(repos: &Value, told: &mut Vec<Problem>) -> Result<Option<String>, Proble
         return Err(Problem::warning(Some(repos.place.clone()), message));
     };
     if alpine.as_map().is_none() {
-        return Err(expected("a mapping", "apk_repos.alpine_repo", alpine));
+        return Err(wrong("apk_repos.alpine_repo", alpine, "a mapping"));
     }
     let field = |name: &str| alpine.get(name).filter(|value| !value.is_null());
     let version = field("version").ok_or_else(|| {

@@ -11,7 +11,7 @@ use contract::schema::{Key, Shape};
 use contract::yaml::Value;
 use serde::Deserialize;
 
-use crate::section::{Fields, expected};
+use crate::fields::{Fields, wrong};
 use crate::{distribution, packages};
 
 const NAME: &str = "fan";
@@ -52,29 +52,32 @@ impl Module for Fan {
         let Some(fan) = want.fan else {
             return Plan::nothing();
         };
-        match step(&fan, ctx) {
-            Ok(step) => step.into_iter().collect(),
-            Err(problem) => Plan::problem(problem),
+        let mut plan = Plan::nothing();
+        if let Some(fields) = Fields::of(NAME, &fan, &mut plan.problems) {
+            match step(&fields, ctx) {
+                Ok(step) => plan.steps.extend(step),
+                Err(problem) => plan.problems.push(problem),
+            }
         }
+        plan
     }
 }
 
-fn step(fan: &Value, ctx: &Context<'_>) -> Result<Option<Step>, Problem> {
-    let fields = Fields::of(fan, NAME)?;
-    let Some(config) = fields.given("config") else {
+fn step(fields: &Fields<'_>, ctx: &Context<'_>) -> Result<Option<Step>, Problem> {
+    let Some(config) = fields.get("config") else {
         return Ok(None);
     };
     let text = config.as_str();
-    let text = text.ok_or_else(|| expected("a string", "fan.config", config))?;
+    let text = text.ok_or_else(|| wrong("fan.config", config, "a string"))?;
     if text.is_empty() {
         return Ok(None);
     }
-    let path = match fields.given("config_path") {
+    let path = match fields.get("config_path") {
         Some(given) => given.as_str().filter(|path| Path::new(path).is_absolute()),
         None => Some(FILE),
     };
     let path = path.ok_or_else(|| {
-        let place = fields.given("config_path").map(|path| path.place.clone());
+        let place = fields.get("config_path").map(|path| path.place.clone());
         Problem::error(
             place,
             "fan.config_path: expected the absolute path of a file",

@@ -8,8 +8,8 @@ use crate::switch;
 
 /// A mapping of the configuration, and what to call it in messages: `ntp.config`.
 pub(crate) struct Fields<'a> {
-    path: String,
-    map: &'a Mapping,
+    pub(crate) path: String,
+    pub(crate) map: &'a Mapping,
     place: &'a Place,
 }
 
@@ -52,6 +52,11 @@ impl<'a> Fields<'a> {
         pairs.filter(|(_, value)| !value.is_null())
     }
 
+    /// The fields of a field.
+    pub(crate) fn below(&self, key: &str, told: &mut Vec<Problem>) -> Option<Fields<'a>> {
+        Fields::of(&self.name(key), self.get(key)?, told)
+    }
+
     /// Text, or what counts as text.
     pub(crate) fn text(&self, key: &str, told: &mut Vec<Problem>) -> Option<Placed<String>> {
         let value = self.get(key)?;
@@ -83,6 +88,26 @@ impl<'a> Fields<'a> {
         Some(texts)
     }
 
+    /// Text of one line.
+    pub(crate) fn line(&self, key: &str, told: &mut Vec<Problem>) -> Option<String> {
+        line(&self.name(key), self.get(key)?, told)
+    }
+
+    /// A list of lines; one alone counts as a list of one.
+    pub(crate) fn lines(&self, key: &str, told: &mut Vec<Problem>) -> Vec<String> {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let name = self.name(key);
+        let Some(list) = value.as_list() else {
+            return line(&name, value, told).into_iter().collect();
+        };
+        let entries = list.iter().enumerate();
+        let lines =
+            entries.filter_map(|(index, entry)| line(&format!("{name}[{index}]"), entry, told));
+        lines.collect()
+    }
+
     /// A switch, or `default` if it is not given or a slip.
     pub(crate) fn switch(&self, key: &str, default: bool, told: &mut Vec<Problem>) -> bool {
         switch::or(default, &self.name(key), self.get(key), told)
@@ -93,6 +118,27 @@ impl<'a> Fields<'a> {
 pub(crate) fn text(value: &Value) -> Option<Placed<String>> {
     let text = value.to_text()?;
     Some(Placed::new(text, value.place.clone()))
+}
+
+fn line(name: &str, value: &Value, told: &mut Vec<Problem>) -> Option<String> {
+    let Some(text) = value.to_text() else {
+        told.push(wrong(name, value, "a string"));
+        return None;
+    };
+    if text.contains(char::is_control) {
+        let message = format!("{name}: expected one line of text");
+        told.push(Problem::error(Some(value.place.clone()), message));
+        return None;
+    }
+    Some(text)
+}
+
+/// The pairs of a mapping in the order of their keys, which is the one that cloud-init's modules see:
+/// it keeps its configuration in a file that is written in that order (`cloudinit/safeyaml.py`).
+pub(crate) fn sorted(map: &Mapping) -> Vec<(&Value, &Value)> {
+    let mut pairs: Vec<(&Value, &Value)> = map.iter().collect();
+    pairs.sort_by_cached_key(|(key, _)| key.to_text());
+    pairs
 }
 
 /// `ntp.pools: expected a list of strings, found a mapping`
@@ -135,6 +181,35 @@ mod tests {
                 "test:1:30: x.c: expected a list of strings, found a mapping",
                 "test:1:30: x.c: expected a string, found a mapping",
                 "test:1:52: x.f: expected true or false; it is taken as true",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_wrong_costs_itself_alone() {
+        let config = config(
+            "s: {good: 7, none: null, list: [a], lines: [a, [b], 'c'], one: a, long: \"a\\nb\", switch: 'yes'}",
+        );
+        let mut told = Vec::new();
+        let fields = Fields::of("s", config.get("s").unwrap(), &mut told).unwrap();
+        assert_eq!(fields.line("good", &mut told).as_deref(), Some("7"));
+        assert_eq!(fields.line("none", &mut told), None);
+        assert_eq!(fields.line("absent", &mut told), None);
+        assert_eq!(fields.lines("one", &mut told), ["a"]);
+        assert!(fields.switch("switch", false, &mut told));
+        assert_eq!(told, []);
+        assert_eq!(fields.line("list", &mut told), None);
+        assert_eq!(fields.lines("lines", &mut told), ["a", "c"]);
+        assert_eq!(fields.line("long", &mut told), None);
+        assert!(fields.below("good", &mut told).is_none());
+        let said: Vec<String> = told.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "test:1:32: s.list: expected a string, found a list",
+                "test:1:48: s.lines[1]: expected a string, found a list",
+                "test:1:73: s.long: expected one line of text",
+                "test:1:11: s.good: expected a mapping, found an integer",
             ]
         );
     }

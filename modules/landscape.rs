@@ -14,9 +14,9 @@ use contract::secret::Secret;
 use contract::yaml::Value;
 use serde::Deserialize;
 
+use crate::fields::Fields;
 use crate::hidden::{self, has_password};
 use crate::packages;
-use crate::section::Fields;
 
 const NAME: &str = "landscape";
 const FILE: &str = "/etc/landscape/client.conf";
@@ -109,20 +109,17 @@ impl Module for Landscape {
         let Some(landscape) = want.landscape else {
             return Plan::nothing();
         };
-        let mut problems = Vec::new();
-        let step = match Fields::of(&landscape, NAME) {
-            Ok(fields) => step(&fields, ctx, &mut problems),
-            Err(problem) => return Plan::problem(problem),
-        };
-        Plan {
-            steps: step.into_iter().collect(),
-            problems,
-        }
+        let mut plan = Plan::nothing();
+        let told = &mut plan.problems;
+        let fields = Fields::of(NAME, &landscape, told);
+        plan.steps
+            .extend(fields.and_then(|fields| step(&fields, ctx, told)));
+        plan
     }
 }
 
 fn step(fields: &Fields<'_>, ctx: &Context<'_>, told: &mut Vec<Problem>) -> Option<Step> {
-    let client = fields.fields("client", told)?;
+    let client = fields.below("client", told)?;
     let options = options(&client, ctx, told);
     // Half of it would register the machine as another one.
     if !told.is_empty() {

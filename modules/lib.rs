@@ -63,7 +63,6 @@ mod salt_minion;
 mod script;
 mod scripts;
 mod scripts_by_time;
-mod section;
 mod seed_random;
 mod selinux;
 mod services;

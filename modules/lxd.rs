@@ -14,7 +14,7 @@ use contract::secret::Secret;
 use contract::yaml::{self, Kind, Limits, Mapping, Value};
 use serde::Deserialize;
 
-use crate::section::{Fields, expected};
+use crate::fields::{Fields, wrong};
 use crate::{distribution, packages, snap};
 
 const NAME: &str = "lxd";
@@ -120,27 +120,25 @@ impl Module for Lxd {
         let Some(lxd) = want.lxd else {
             return Plan::nothing();
         };
-        let mut told = Vec::new();
-        let steps = match Fields::of(&lxd, NAME) {
-            Ok(fields) if fields.map.is_empty() => return Plan::nothing(),
-            Ok(fields) => steps(&fields, ctx, &mut told),
-            Err(problem) => return Plan::problem(problem),
-        };
-        let mut plan: Plan = steps.into_iter().collect();
-        plan.problems = told;
+        let mut plan = Plan::nothing();
+        let told = &mut plan.problems;
+        let fields = Fields::of(NAME, &lxd, told).filter(|fields| !fields.map.is_empty());
+        if let Some(fields) = fields {
+            plan.steps = steps(&fields, ctx, told);
+        }
         plan
     }
 }
 
 fn steps(fields: &Fields<'_>, ctx: &Context<'_>, told: &mut Vec<Problem>) -> Vec<Step> {
     let init = fields
-        .fields("init", told)
+        .below("init", told)
         .filter(|init| !init.map.is_empty());
     let bridge = fields
-        .fields("bridge", told)
+        .below("bridge", told)
         .filter(|bridge| !bridge.map.is_empty());
     let preseed = fields
-        .given("preseed")
+        .get("preseed")
         .filter(|preseed| preseed.as_str() != Some(""));
     if let Some(preseed) = preseed.filter(|_| init.is_some() || bridge.is_some()) {
         let message =
@@ -150,7 +148,7 @@ fn steps(fields: &Fields<'_>, ctx: &Context<'_>, told: &mut Vec<Problem>) -> Vec
         return Vec::new();
     }
     if preseed.is_some_and(|preseed| preseed.as_str().is_none()) {
-        told.extend(preseed.map(|preseed| expected("a string", "lxd.preseed", preseed)));
+        told.extend(preseed.map(|preseed| wrong("lxd.preseed", preseed, "a string")));
         return Vec::new();
     }
     let preseed = preseed.and_then(Value::as_str);
@@ -189,7 +187,7 @@ fn storage(
 ) -> Option<Effect> {
     let mut kinds = Vec::new();
     if let Some(init) = init {
-        kinds.extend(init.given("storage_backend").and_then(Value::to_text));
+        kinds.extend(init.get("storage_backend").and_then(Value::to_text));
     }
     if let Some(text) = preseed.filter(|text| text.contains("storage_pools")) {
         match yaml::parse(text, "lxd.preseed", &Limits::default()) {
@@ -248,9 +246,7 @@ fn initialized(init: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<ToolSpec> {
 
 /// A preseed that sets the password and nothing else.
 fn trusted(password: String, init: &Fields<'_>) -> Secret<Vec<u8>> {
-    let place = init
-        .given("trust_password")
-        .map(|value| value.place.clone());
+    let place = init.get("trust_password").map(|value| value.place.clone());
     let Some(place) = place else {
         return Secret::default();
     };

@@ -13,8 +13,8 @@ use contract::schema::Shape;
 use contract::secret::Secret;
 use contract::yaml::{Kind, Mapping, Value};
 
+use crate::fields::{self, wrong};
 use crate::hidden::has_password;
-use crate::section::{self, expected};
 
 /// What an option may be.
 pub(crate) const OPTION: Shape = Shape::OneOf(&[Shape::Scalar, Shape::List(&Shape::Scalar)]);
@@ -49,7 +49,7 @@ impl Repository {
             place: place.clone(),
             options: Vec::new(),
         };
-        for (key, value) in section::sorted(map) {
+        for (key, value) in fields::sorted(map) {
             let written = key.to_text().unwrap_or_default();
             let name = written.trim().to_ascii_lowercase().replace('-', "_");
             if written == "id" || value.is_null() {
@@ -65,7 +65,7 @@ impl Repository {
                 Some(lines) => own.set(name, lines),
                 None => {
                     let path = format!("{path}.{name}");
-                    told.push(expected("a string, or a list of them", &path, value));
+                    told.push(wrong(&path, value, "a string, or a list of them"));
                 }
             }
         }

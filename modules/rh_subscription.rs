@@ -13,7 +13,7 @@ use contract::secret::Secret;
 use contract::yaml::Value;
 use serde::Deserialize;
 
-use crate::section::Fields;
+use crate::fields::Fields;
 use crate::{distribution, hidden};
 
 const NAME: &str = "rh_subscription";
@@ -119,13 +119,13 @@ impl Module for RhSubscription {
         let Some(section) = want.rh_subscription else {
             return Plan::nothing();
         };
-        let fields = match Fields::of(&section, NAME) {
-            Ok(fields) => fields,
-            Err(problem) => return Plan::problem(problem),
+        let mut plan = Plan::nothing();
+        let Some(fields) = Fields::of(NAME, &section, &mut plan.problems) else {
+            return plan;
         };
         // Whoever is registered already is left alone, as with cloud-init.
         if matches!(ctx.probe.kind(Path::new(IDENTITY)), Ok(Some(_))) {
-            return Plan::nothing();
+            return plan;
         }
         if !distribution::has_program(ctx.probe, TOOL) {
             let problem = Problem::error(
@@ -134,7 +134,6 @@ impl Module for RhSubscription {
             );
             return Plan::problem(problem.hint("install the package of that name in the image"));
         }
-        let mut plan = Plan::nothing();
         match register(&section, &fields, ctx, &mut plan.problems) {
             Ok(tool) => {
                 let tools = std::iter::once(tool).chain(follow(&fields, &mut plan.problems));
@@ -191,14 +190,12 @@ fn follow(fields: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<ToolSpec> {
         tools.push(limited(ToolSpec::new(format!("release {release}"), argv)));
     }
     let level = fields.line("service-level", told);
-    if fields.is_on("auto-attach", told) {
+    if fields.switch("auto-attach", false, told) {
         let mut argv = vec![TOOL.to_owned(), "attach".to_owned(), "--auto".to_owned()];
         argv.extend(level.map(|level| format!("--servicelevel={level}")));
         tools.push(limited(ToolSpec::new("subscriptions are attached", argv)));
     } else if level.is_some() {
-        let place = fields
-            .given("service-level")
-            .map(|level| level.place.clone());
+        let place = fields.get("service-level").map(|level| level.place.clone());
         let message = "rh_subscription.service-level: it has no effect without `auto-attach: true`";
         told.push(Problem::error(place, message));
     }
@@ -234,12 +231,12 @@ fn limited(mut tool: ToolSpec) -> ToolSpec {
 
 /// Ids; one that is none costs itself alone.
 fn words(fields: &Fields<'_>, name: &str, told: &mut Vec<Problem>) -> Vec<String> {
-    let place = fields.given(name).map(|value| value.place.clone());
+    let place = fields.get(name).map(|value| value.place.clone());
     let mut words = fields.lines(name, told);
     words.retain(|word| {
         let is_good = !word.is_empty() && !word.contains(char::is_whitespace);
         if !is_good {
-            let message = format!("{}: expected one word for each", fields.path_of(name));
+            let message = format!("{}: expected one word for each", fields.name(name));
             told.push(Problem::error(place.clone(), message));
         }
         is_good

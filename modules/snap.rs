@@ -13,7 +13,7 @@ use contract::secret::Secret;
 use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
-use crate::section::{self, Fields, expected};
+use crate::fields::{self, Fields, wrong};
 use crate::{command, distribution, packages, script};
 
 const NAME: &str = "snap";
@@ -69,18 +69,18 @@ impl Module for Snap {
         let Some(snap) = want.snap else {
             return Plan::nothing();
         };
-        let fields = match Fields::of(&snap, NAME) {
-            Ok(fields) => fields,
-            Err(problem) => return Plan::problem(problem),
-        };
-        let mut problems = Vec::new();
-        let assertions = assertions(&fields, &mut problems);
-        let commands = commands(&fields, &mut problems);
         let mut plan = Plan::nothing();
+        let problems = &mut plan.problems;
+        let Some(fields) = Fields::of(NAME, &snap, problems) else {
+            return plan;
+        };
+        let assertions = assertions(&fields, problems);
+        let commands = commands(&fields, problems);
         if !(assertions.is_empty() && commands.is_empty()) {
             plan.steps.extend(seeded(ctx));
         }
-        let wants_squashfuse = fields.is_on("squashfuse_in_container", &mut problems);
+        let problems = &mut plan.problems;
+        let wants_squashfuse = fields.switch("squashfuse_in_container", false, problems);
         if wants_squashfuse && ctx.probe.is_container() {
             let package = packages::needed(&["squashfuse"], ctx);
             plan.push(Step::new("squashfuse", package));
@@ -88,11 +88,10 @@ impl Module for Snap {
         if !assertions.is_empty() {
             match acknowledged(&assertions, ctx) {
                 Ok(step) => plan.push(step),
-                Err(problem) => problems.push(problem),
+                Err(problem) => plan.problems.push(problem),
             }
         }
         plan.steps.extend(commands);
-        plan.problems = problems;
         plan
     }
 }
@@ -113,7 +112,7 @@ fn assertions(fields: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<String> {
     for (path, value) in entries(fields, "assertions", told) {
         match value.as_str() {
             Some(text) => texts.push(text.to_owned()),
-            None => told.push(expected("a string", &path, value)),
+            None => told.push(wrong(&path, value, "a string")),
         }
     }
     texts
@@ -183,8 +182,8 @@ fn entries<'v>(
     name: &str,
     told: &mut Vec<Problem>,
 ) -> Vec<(String, &'v Value)> {
-    let path = fields.path_of(name);
-    let Some(value) = fields.given(name) else {
+    let path = fields.name(name);
+    let Some(value) = fields.get(name) else {
         return Vec::new();
     };
     match &value.kind {
@@ -195,12 +194,12 @@ fn entries<'v>(
         }
         Kind::Map(map) => {
             let key = |key: &Value| key.to_text().unwrap_or_default();
-            let each = section::sorted(map).into_iter();
+            let each = fields::sorted(map).into_iter();
             each.map(|(name, entry)| (format!("{path}.{}", key(name)), entry))
                 .collect()
         }
         _ => {
-            told.push(expected("a list or a mapping", &path, value));
+            told.push(wrong(&path, value, "a list or a mapping"));
             Vec::new()
         }
     }

@@ -12,9 +12,9 @@ use contract::secret::Secret;
 use contract::yaml::Value;
 use serde::Deserialize;
 
+use crate::fields::Fields;
 use crate::hidden::{self, has_password};
 use crate::packages;
-use crate::section::Fields;
 
 const NAME: &str = "spacewalk";
 
@@ -57,15 +57,12 @@ impl Module for Spacewalk {
         let Some(spacewalk) = want.spacewalk else {
             return Plan::nothing();
         };
-        let mut problems = Vec::new();
-        let step = Fields::of(&spacewalk, NAME).map(|fields| step(&fields, ctx, &mut problems));
-        match step {
-            Ok(step) => Plan {
-                steps: step.into_iter().collect(),
-                problems,
-            },
-            Err(problem) => Plan::problem(problem),
-        }
+        let mut plan = Plan::nothing();
+        let told = &mut plan.problems;
+        let fields = Fields::of(NAME, &spacewalk, told);
+        plan.steps
+            .extend(fields.and_then(|fields| step(&fields, ctx, told)));
+        plan
     }
 }
 

@@ -13,7 +13,7 @@ use contract::secret::Secret;
 use contract::yaml::Value;
 use serde::Deserialize;
 
-use crate::section::Fields;
+use crate::fields::Fields;
 use crate::{distribution, packages};
 
 const NAME: &str = "drivers";
@@ -76,23 +76,21 @@ impl Module for UbuntuDrivers {
         let Some(drivers) = want.drivers else {
             return Plan::nothing();
         };
-        let mut problems = Vec::new();
-        let effects = match Fields::of(&drivers, NAME) {
-            Ok(fields) => effects(&fields, ctx, &mut problems),
-            Err(problem) => return Plan::problem(problem),
-        };
         let mut plan = Plan::nothing();
-        plan.push(Step::new("nvidia", effects));
-        plan.problems = problems;
+        let told = &mut plan.problems;
+        if let Some(fields) = Fields::of(NAME, &drivers, told) {
+            let effects = effects(&fields, ctx, told);
+            plan.push(Step::new("nvidia", effects));
+        }
         plan
     }
 }
 
 fn effects(fields: &Fields<'_>, ctx: &Context<'_>, told: &mut Vec<Problem>) -> Vec<Effect> {
-    let Some(nvidia) = fields.fields("nvidia", told) else {
+    let Some(nvidia) = fields.below("nvidia", told) else {
         return Vec::new();
     };
-    if !nvidia.is_on("license-accepted", told) {
+    if !nvidia.switch("license-accepted", false, told) {
         return Vec::new();
     }
     let before = told.len();

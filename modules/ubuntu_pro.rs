@@ -12,8 +12,8 @@ use contract::secret::Secret;
 use contract::yaml::{self, Kind, Mapping, Value};
 use serde::Deserialize;
 
+use crate::fields::{Fields, wrong};
 use crate::hidden::{self, has_password};
-use crate::section::{Fields, expected};
 use crate::{distribution, packages};
 
 const NAME: &str = "ubuntu_pro";
@@ -100,16 +100,15 @@ impl Module for UbuntuPro {
         let Some(pro) = pro else {
             return Plan::nothing();
         };
-        let fields = match Fields::of(&pro, NAME) {
-            Ok(fields) => fields,
-            Err(problem) => return Plan::problem(problem),
+        let mut plan = Plan::nothing();
+        let Some(fields) = Fields::of(NAME, &pro, &mut plan.problems) else {
+            return plan;
         };
-        if let Some(commands) = fields.given("commands") {
+        if let Some(commands) = fields.get("commands") {
             let message = "ubuntu_pro.commands: commands are not run any more; nothing is done";
             let problem = Problem::error(Some(commands.place.clone()), message);
             return Plan::problem(problem.hint("give `token`, and `enable` with services"));
         }
-        let mut plan = Plan::nothing();
         if !distribution::has_program(ctx.probe, "pro") {
             let package = packages::needed(&["ubuntu-advantage-tools"], ctx);
             plan.push(Step::new("client", package));
@@ -122,7 +121,7 @@ impl Module for UbuntuPro {
 
 /// `config`, in the order of the names.
 fn settings(fields: &Fields<'_>, ctx: &Context<'_>, plan: &mut Plan) {
-    let Some(config) = fields.fields("config", &mut plan.problems) else {
+    let Some(config) = fields.below("config", &mut plan.problems) else {
         return;
     };
     let named = |(key, value): (&Value, _)| (key.to_text().unwrap_or_default(), value);
@@ -148,7 +147,7 @@ fn setting(
         let message = format!("{}: that is no name of a setting", config.path);
         return Err(Problem::error(place(), message));
     }
-    let path = config.path_of(name);
+    let path = config.name(name);
     let is_proxy = PROXIES.contains(&name);
     if !is_proxy {
         let message = format!("{path}: a setting that is not known is given to `pro` as it is");
@@ -161,7 +160,7 @@ fn setting(
     let text = value
         .to_text()
         .filter(|text| !text.contains(char::is_control));
-    let text = text.ok_or_else(|| expected("a string", &path, value))?;
+    let text = text.ok_or_else(|| wrong(&path, value, "a string"))?;
     let is_web = |text: &str| text.starts_with("http://") || text.starts_with("https://");
     if is_proxy && !is_web(&text.to_ascii_lowercase()) {
         let message = format!("{path}: expected an address that begins with http:// or https://");
@@ -184,8 +183,9 @@ fn setting(
 /// An Ubuntu Pro instance attaches itself; another one does with the token.
 fn attach(pro: &Value, fields: &Fields<'_>, plan: &mut Plan) {
     let told = &mut plan.problems;
-    let features = fields.fields("features", told);
-    let is_auto = !features.is_some_and(|features| features.is_on("disable_auto_attach", told));
+    let features = fields.below("features", told);
+    let is_auto =
+        !features.is_some_and(|features| features.switch("disable_auto_attach", false, told));
     let token = fields.line("token", told).filter(|token| !token.is_empty());
     let enable = services(fields, "enable", told);
     let beta = services(fields, "enable_beta", told);
@@ -208,7 +208,7 @@ fn attach(pro: &Value, fields: &Fields<'_>, plan: &mut Plan) {
     let lists = [("enable", &enable), ("enable_beta", &beta)];
     let given = lists
         .into_iter()
-        .filter(|(name, _)| fields.given(name).is_some());
+        .filter(|(name, _)| fields.get(name).is_some());
     let options: Vec<String> = given.map(|(name, list)| json(name, list)).collect();
     let options = format!("{{{}}}", options.join(", "));
     let auto = if is_auto { "yes" } else { "no" };
@@ -235,11 +235,11 @@ fn configuration(token: String, pro: &Value) -> String {
 /// Names of services; one that is none costs itself alone.
 fn services(fields: &Fields<'_>, name: &str, told: &mut Vec<Problem>) -> Vec<String> {
     let mut lines = fields.lines(name, told);
-    let place = fields.given(name).map(|value| value.place.clone());
+    let place = fields.get(name).map(|value| value.place.clone());
     lines.retain(|line| {
         let is_good = is_word(line);
         if !is_good {
-            let message = format!("{}: that is no name of a service", fields.path_of(name));
+            let message = format!("{}: that is no name of a service", fields.name(name));
             told.push(Problem::error(place.clone(), message));
         }
         is_good

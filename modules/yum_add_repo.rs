@@ -11,8 +11,8 @@ use contract::schema::{Key, Shape};
 use contract::yaml::{Mapping, Value};
 use serde::Deserialize;
 
+use crate::fields::wrong;
 use crate::repositories::{self, OPTION, Repository};
-use crate::section::expected;
 
 const DIRECTORY: &str = "/etc/yum.repos.d/";
 
@@ -70,7 +70,7 @@ impl Module for YumAddRepo {
 fn plan(repos: &Value, directory: &Path, ctx: &Context<'_>) -> Plan {
     let mut plan = Plan::nothing();
     let Some(entries) = repos.as_map() else {
-        return Plan::problem(expected("a mapping", "yum_repos", repos));
+        return Plan::problem(wrong("yum_repos", repos, "a mapping"));
     };
     let mut seen = BTreeSet::new();
     for (key, entry) in entries.iter() {
@@ -98,7 +98,7 @@ fn repository(key: &Value, entry: &Value, told: &mut Vec<Problem>) -> Result<Rep
     let path = format!("yum_repos.{id}");
     let none = Mapping::new();
     let options = entry.as_map().or(entry.is_null().then_some(&none));
-    let options = options.ok_or_else(|| expected("a mapping", &path, entry))?;
+    let options = options.ok_or_else(|| wrong(&path, entry, "a mapping"))?;
     let repository = Repository::read(id, options, &path, &key.place, told);
     if SOURCES.iter().any(|name| repository.has(name)) {
         return Ok(repository);

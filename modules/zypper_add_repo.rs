@@ -12,8 +12,8 @@ use contract::schema::{Key, Shape};
 use contract::yaml::{Mapping, Value};
 use serde::Deserialize;
 
+use crate::fields::{self, wrong};
 use crate::repositories::{self, OPTION, Repository};
-use crate::section::{self, expected};
 
 const DIRECTORY: &str = "/etc/zypp/repos.d/";
 const SETTINGS: &str = "/etc/zypp/zypp.conf";
@@ -64,7 +64,7 @@ impl Module for ZypperAddRepo {
             return Plan::nothing();
         };
         if zypper.as_map().is_none() {
-            return Plan::problem(expected("a mapping", "zypper", &zypper));
+            return Plan::problem(wrong("zypper", &zypper, "a mapping"));
         }
         let mut plan = Plan::nothing();
         let config = zypper.get("config").filter(|config| !config.is_null());
@@ -73,7 +73,7 @@ impl Module for ZypperAddRepo {
                 Some(settings) => settings_of(settings, ctx, &mut plan),
                 None => plan
                     .problems
-                    .push(expected("a mapping", "zypper.config", config)),
+                    .push(wrong("zypper.config", config, "a mapping")),
             }
         }
         let reposdir = config.and_then(|config| config.get("reposdir"));
@@ -91,8 +91,7 @@ impl Module for ZypperAddRepo {
 
 fn add(repos: &Value, directory: &Path, ctx: &Context<'_>, plan: &mut Plan) {
     let Some(entries) = repos.as_list() else {
-        plan.problems
-            .push(expected("a list", "zypper.repos", repos));
+        plan.problems.push(wrong("zypper.repos", repos, "a list"));
         return;
     };
     let mut seen = BTreeSet::new();
@@ -119,7 +118,7 @@ fn add(repos: &Value, directory: &Path, ctx: &Context<'_>, plan: &mut Plan) {
 
 fn repository(entry: &Value, path: &str, told: &mut Vec<Problem>) -> Result<Repository, Problem> {
     let options = entry.as_map();
-    let options = options.ok_or_else(|| expected("a mapping", path, entry))?;
+    let options = options.ok_or_else(|| wrong(path, entry, "a mapping"))?;
     let missing = |key: &&&str| options.get(key).is_none_or(Value::is_null);
     if let Some(key) = ["id", "baseurl"].iter().find(missing) {
         let message = format!("{path}: missing key `{key}`");
@@ -139,7 +138,7 @@ fn repository(entry: &Value, path: &str, told: &mut Vec<Problem>) -> Result<Repo
 /// The settings, at the end of zypp.conf: those of an earlier boot are replaced.
 fn settings_of(settings: &Mapping, ctx: &Context<'_>, plan: &mut Plan) {
     let mut lines = String::new();
-    for (key, value) in section::sorted(settings) {
+    for (key, value) in fields::sorted(settings) {
         let name = key.to_text().unwrap_or_default();
         if name == "configdir" {
             let message = "zypper.config.configdir: where zypper is configured does not change";
@@ -161,8 +160,7 @@ fn settings_of(settings: &Mapping, ctx: &Context<'_>, plan: &mut Plan) {
             None if value.is_null() => {}
             None => {
                 let path = format!("zypper.config.{name}");
-                plan.problems
-                    .push(expected("one line of text", &path, value));
+                plan.problems.push(wrong(&path, value, "one line of text"));
             }
         }
     }

@@ -8,7 +8,7 @@ use contract::plan::Problem;
 use contract::schema::{Key, Shape};
 use contract::yaml::Value;
 
-use crate::section::Fields;
+use crate::fields::Fields;
 use crate::switch;
 
 /// What `lxd init --auto` makes itself.
@@ -93,13 +93,10 @@ pub(super) fn tools(
     probe: &dyn Probe,
     told: &mut Vec<Problem>,
 ) -> Vec<ToolSpec> {
-    let mode = bridge.given("mode").and_then(Value::as_str);
+    let mode = bridge.get("mode").and_then(Value::as_str);
     let Some(mode) = mode.filter(|mode| MODES.contains(mode)) else {
         let place = bridge.map.iter().next().map(|(key, _)| key.place.clone());
-        let place = bridge
-            .given("mode")
-            .map(|mode| mode.place.clone())
-            .or(place);
+        let place = bridge.get("mode").map(|mode| mode.place.clone()).or(place);
         let message = "lxd.bridge.mode: expected `none`, `existing` or `new`; there is no bridge";
         told.push(Problem::error(place, message));
         return Vec::new();
@@ -179,7 +176,7 @@ fn options(bridge: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<String> {
     let v4 = address(bridge, "ipv4", told);
     if let Some(address) = v4 {
         options.push(format!("ipv4.address={address}"));
-        if switch::is_on(&bridge.path_of("ipv4_nat"), bridge.given("ipv4_nat"), told) {
+        if switch::is_on(&bridge.name("ipv4_nat"), bridge.get("ipv4_nat"), told) {
             options.push("ipv4.nat=true".to_owned());
         }
         let first = bridge.line("ipv4_dhcp_first", told);
@@ -193,7 +190,7 @@ fn options(bridge: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<String> {
     let v6 = address(bridge, "ipv6", told);
     if let Some(address) = v6 {
         options.push(format!("ipv6.address={address}"));
-        if bridge.is_on("ipv6_nat", told) {
+        if bridge.switch("ipv6_nat", false, told) {
             options.push("ipv6.nat=true".to_owned());
         }
     } else {
