@@ -8,6 +8,8 @@ use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::{Kind, Mapping, Value};
 
+use crate::fields;
+
 mod default_user;
 pub(crate) mod keys;
 
@@ -145,8 +147,7 @@ impl Wishes<'_> {
             },
             _ => ("system_info", info),
         };
-        let message = format!("{path}: expected a mapping, found {}", wrong.kind.name());
-        problems.push(Problem::error(Some(wrong.place.clone()), message));
+        problems.push(fields::wrong(path, wrong, "a mapping"));
         None
     }
 

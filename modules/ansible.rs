@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use contract::effect::{Effect, Package};
+use contract::effect::Effect;
 use contract::machine::Probe;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
@@ -116,7 +116,7 @@ fn install(
     if package.is_none() && told.get("package_name").is_some() {
         return;
     }
-    let package = package.unwrap_or_else(|| named(NAME));
+    let package = package.unwrap_or_else(|| packages::named(NAME));
     match method {
         Method::Distribution if distribution::has_program(ctx.probe, NAME) => {}
         Method::Distribution => {
@@ -128,7 +128,7 @@ fn install(
         Method::Pip => {
             let has_pip = ["pip3", "pip"].map(|name| distribution::has_program(ctx.probe, name));
             if !has_pip.contains(&true) {
-                let pip = vec![named(distribution::pip_package(ctx.probe))];
+                let pip = vec![packages::named(distribution::pip_package(ctx.probe))];
                 let wanted = packages::wanted(NAME, pip, false, ctx, &mut told.problems);
                 steps.push(Step::new("pip", wanted));
             }
@@ -138,13 +138,6 @@ fn install(
             let effects = [newest, caller.pip(&[&package])];
             steps.push(Step::new("install", effects.map(Effect::Run)));
         }
-    }
-}
-
-fn named(name: &str) -> Package {
-    Package {
-        name: name.to_owned(),
-        version: None,
     }
 }
 

@@ -8,6 +8,7 @@ use contract::yaml::{Kind, Mapping, Value};
 use serde::Deserialize;
 
 use crate::distribution::{self, Family};
+use crate::fields::wrong;
 
 use old::{New, Old};
 use planner::Planner;
@@ -94,8 +95,7 @@ impl Section {
         if let Some(apt) = &self.apt {
             old::told_beside_apt(&old, problems);
             let Kind::Map(map) = &apt.kind else {
-                let message = format!("apt: expected a mapping, found {}", apt.kind.name());
-                return Err(Problem::error(Some(apt.place.clone()), message));
+                return Err(wrong("apt", apt, "a mapping"));
             };
             return Ok(Some(map.clone()).filter(|map| !map.is_empty()));
         }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use contract::effect::{CommandSpec, Effect, Mode, Owner, Package, Program};
+use contract::effect::{CommandSpec, Effect, Mode, Owner, Program};
 use contract::machine::FileKind;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::place::Place;
@@ -14,6 +14,7 @@ use contract::secret::Secret;
 use contract::yaml::{self, Kind, Mapping, Value};
 use serde::Deserialize;
 
+use crate::script;
 use crate::told::Told;
 
 mod client_rb;
@@ -312,18 +313,5 @@ fn run(told: &mut Told<'_>) -> CommandSpec {
     let arguments = arguments.unwrap_or_else(|| ARGUMENTS.map(ToOwned::to_owned).into());
     let mut argv = vec![PROGRAM.to_owned()];
     argv.extend(arguments);
-    CommandSpec {
-        label: "chef-client".to_owned(),
-        program: Program::Argv(argv),
-        env: Vec::new(),
-        timeout: None,
-    }
-}
-
-/// A package without a version.
-fn package(name: &str) -> Package {
-    Package {
-        name: name.to_owned(),
-        version: None,
-    }
+    script::command("chef-client", Program::Argv(argv))
 }

@@ -5,7 +5,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use contract::effect::{CommandSpec, Effect, MirrorSpec, Mode, Origin, Owner, Switch};
+use contract::effect::{Effect, MirrorSpec, Mode, Origin, Owner, Switch};
 use contract::instance::InstanceMetadata;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::place::Place;
@@ -15,6 +15,7 @@ use contract::yaml::{Each, Placed, Value};
 use serde::Deserialize;
 
 use crate::command;
+use crate::script;
 
 const KEYS: &[Key] = &[Key::new(
     "content",
@@ -351,12 +352,7 @@ fn command_of(command: &Value) -> Result<Effect, Problem> {
     let Some(program) = command::program(command) else {
         return Err(wrong(&command.place, "on_change", command::EXPECTED));
     };
-    Ok(Effect::Run(CommandSpec {
-        label: "on_change command".into(),
-        program,
-        env: Vec::new(),
-        timeout: None,
-    }))
+    Ok(Effect::Run(script::command("on_change command", program)))
 }
 
 #[cfg(test)]

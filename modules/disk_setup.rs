@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::disk::names::{Names, shown};
 use crate::disk::{self, Device, kernel_name};
+use crate::fields::wrong;
 
 mod filesystem;
 mod layout;
@@ -20,7 +21,6 @@ mod partitions;
 mod view;
 
 use filesystem::{Made, Wanted};
-use layout::wrong;
 use partitions::Definition;
 pub(crate) use partitions::Fresh;
 use view::View;
@@ -166,8 +166,8 @@ fn disks(
     };
     let Some(all) = given.as_map() else {
         problems.push(wrong(
-            given,
             "disk_setup",
+            given,
             "a mapping from disks to their tables",
         ));
         return Vec::new();
@@ -216,7 +216,7 @@ fn file_systems(
     problems: &mut Vec<Problem>,
 ) {
     let Some(entries) = given.as_list() else {
-        problems.push(wrong(given, "fs_setup", "a list"));
+        problems.push(wrong("fs_setup", given, "a list"));
         return;
     };
     let mut made = Vec::new();

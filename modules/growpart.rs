@@ -15,6 +15,7 @@ use contract::yaml::{Kind, Mapping, Value};
 use serde::Deserialize;
 
 use crate::disk::{self, Device, Part};
+use crate::fields::wrong;
 use crate::switch;
 
 /// Turns growing off on an image that initramfs tools were told not to grow.
@@ -213,11 +214,8 @@ fn bad_mode(mode: &Value) -> Problem {
 /// The partition that an entry of `devices` speaks of; `None` if there is nothing to grow there.
 fn find(entry: &Value, probe: &dyn Probe) -> Result<Option<(Device, Part)>, Problem> {
     let Some(text) = entry.as_str() else {
-        let message = format!(
-            "growpart.devices: expected a mount point or a device, found {}",
-            entry.kind.name()
-        );
-        return Err(Problem::error(Some(entry.place.clone()), message));
+        let wanted = "a mount point or a device";
+        return Err(wrong("growpart.devices", entry, wanted));
     };
     let device = match text.strip_prefix("/dev/") {
         Some(name) => disk::device(probe, name),

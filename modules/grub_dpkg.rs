@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::debconf;
 use crate::disk;
 use crate::distribution;
+use crate::fields::wrong;
 use crate::switch;
 
 const NAME: &str = "grub_dpkg";
@@ -71,8 +72,7 @@ impl Module for GrubDpkg {
             return Plan::nothing();
         };
         let Some(map) = given.as_map() else {
-            let message = format!("grub_dpkg: expected a mapping, found {}", given.kind.name());
-            return Plan::problem(Problem::error(Some(given.place), message));
+            return Plan::problem(wrong("grub_dpkg", &given, "a mapping"));
         };
         let mut plan = Plan::nothing();
         let mut wanted = Wanted {

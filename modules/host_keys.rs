@@ -17,6 +17,7 @@ use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
 use crate::distribution;
+use crate::fields::wrong;
 use crate::given_keys::{GIVEN, Given};
 use crate::host_files::{TYPES, absent, all, derive, is_there, is_whole, private, public};
 use crate::switch::{self, is_on};
@@ -292,11 +293,7 @@ fn red_hat(key: &str, probe: &dyn Probe) -> Vec<Effect> {
 fn check_publishing(given: Option<&Value>, told: &mut Vec<Problem>) {
     let Some(given) = given else { return };
     if !matches!(given.kind, Kind::Map(_) | Kind::Null) {
-        let message = format!(
-            "ssh_publish_hostkeys: expected a mapping, found {}",
-            given.kind.name()
-        );
-        told.push(Problem::error(Some(given.place.clone()), message));
+        told.push(wrong("ssh_publish_hostkeys", given, "a mapping"));
     }
 }
 

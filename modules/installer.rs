@@ -1,9 +1,11 @@
 //! Installers that are fetched: scripts that a maker offers at an address.
 
-use contract::effect::{CommandSpec, Effect, Keeper, Mode, Program, Source, WriteSpec};
+use contract::effect::{Effect, Keeper, Mode, Program, Source, WriteSpec};
 use contract::module::Context;
 use contract::plan::Step;
 use contract::secret::Secret;
+
+use crate::script;
 
 /// An installer that is fetched, run once for an instance, and removed.
 pub(crate) struct Installer<'a> {
@@ -35,12 +37,7 @@ impl Installer<'_> {
         };
         let mut argv = vec![path.display().to_string()];
         argv.extend(self.arguments);
-        let run = CommandSpec {
-            label: self.name.to_owned(),
-            program: Program::Argv(argv),
-            env: Vec::new(),
-            timeout: None,
-        };
+        let run = script::command(self.name, Program::Argv(argv));
         let gone = Effect::Absent { at: path.into() };
         Step::new(
             "install",

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use contract::effect::{BlockSpec, Effect, Mode, Package, Setting, Text, UnitVerb};
+use contract::effect::{BlockSpec, Effect, Mode, Setting, Text, UnitVerb};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Step};
 use contract::schema::{Key, Shape};
@@ -69,10 +69,7 @@ impl Module for Mcollective {
                 };
             }
         };
-        let package = Package {
-            name: NAME.to_owned(),
-            version: None,
-        };
+        let package = packages::named(NAME);
         let mut effects = Vec::new();
         let package = packages::wanted(NAME, vec![package], false, ctx, &mut told.problems);
         effects.extend(package);

@@ -241,11 +241,5 @@ fn reload(ctx: &Context<'_>) -> Option<Effect> {
     entry::uses_systemd(ctx.probe).then(|| Effect::tool(spec))
 }
 
-fn wrong(value: &Value, path: &str, wanted: &str) -> Problem {
-    let found = value.kind.name();
-    let message = format!("{path}: expected {wanted}, found {found}");
-    Problem::error(Some(value.place.clone()), message)
-}
-
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
 use crate::distribution::{self, Family};
+use crate::fields::wrong;
 use crate::switch;
 
 const NAME: &str = "package_update_upgrade_install";
@@ -161,10 +162,7 @@ fn reboot_spec() -> PowerSpec {
 #[must_use]
 pub fn needed(names: &[&str], ctx: &Context<'_>) -> Option<Effect> {
     let here = Here::of(ctx)?;
-    let packages = names.iter().map(|name| Package {
-        name: (*name).to_owned(),
-        version: None,
-    });
+    let packages = names.iter().map(|name| named(name));
     let job = here.install(packages.collect(), true);
     Some(effect(here.manager, job))
 }
@@ -312,7 +310,7 @@ impl Entries {
                 }
             }
             Kind::String(_) => self.entry(packages, "packages"),
-            _ => self.problems.push(wrong(packages, "packages", "a list")),
+            _ => self.problems.push(wrong("packages", packages, "a list")),
         }
     }
 
@@ -334,7 +332,7 @@ impl Entries {
                 continue;
             }
             let Some(list) = list.as_list() else {
-                self.problems.push(wrong(list, &path, "a list"));
+                self.problems.push(wrong(&path, list, "a list"));
                 continue;
             };
             for (index, entry) in list.iter().enumerate() {
@@ -356,7 +354,7 @@ fn add(packages: &mut Vec<Package>, package: Package) {
 
 /// A name, `name=version`, or a list of both.
 pub(crate) fn package(entry: &Value, path: &str) -> Result<Package, Problem> {
-    let expected = || wrong(entry, path, "a name, or a list of name and version");
+    let expected = || wrong(path, entry, "a name, or a list of name and version");
     let text = |value: &Value| value.to_text().ok_or_else(expected);
     let (name, version) = match &entry.kind {
         Kind::String(name) => match name.split_once('=') {
@@ -380,6 +378,14 @@ pub(crate) fn package(entry: &Value, path: &str) -> Result<Package, Problem> {
     Err(Problem::error(Some(entry.place.clone()), message))
 }
 
+/// A package of whatever version.
+pub(crate) fn named(name: &str) -> Package {
+    Package {
+        name: name.to_owned(),
+        version: None,
+    }
+}
+
 /// Package managers would take anything else for an option, or for several names.
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('-') && !name.contains(is_odd)
@@ -387,11 +393,6 @@ pub(crate) fn is_name(name: &str) -> bool {
 
 fn is_odd(c: char) -> bool {
     c.is_whitespace() || c.is_control()
-}
-
-fn wrong(value: &Value, path: &str, wanted: &str) -> Problem {
-    let message = format!("{path}: expected {wanted}, found {}", value.kind.name());
-    Problem::error(Some(value.place.clone()), message)
 }
 
 /// How apt-get is called: as the image says, or as cloud-init does.

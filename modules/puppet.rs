@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use contract::effect::{
-    BlockSpec, CommandSpec, Effect, Mode, Owner, Package, Program, Setting, Text, UnitVerb,
+    BlockSpec, CommandSpec, Effect, Mode, Owner, Program, Setting, Text, UnitVerb,
 };
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
@@ -18,6 +18,7 @@ use serde::Deserialize;
 use crate::hostname::{self, Wanted};
 use crate::installer::Installer;
 use crate::packages;
+use crate::script;
 use crate::services;
 use crate::told::Told;
 
@@ -278,10 +279,7 @@ impl<'a> Agent<'a> {
     fn package(&mut self, version: Option<String>) -> Option<Effect> {
         let named = self.told.package("package_name");
         let is_first = named.is_none();
-        let names = NAMES.map(|name| Package {
-            name: name.to_owned(),
-            version: None,
-        });
+        let names = NAMES.map(packages::named);
         let mut packages = named.map_or_else(|| names.into(), |named| vec![named]);
         for package in &mut packages {
             package.version = version.clone().or(package.version.take());
@@ -433,12 +431,7 @@ impl<'a> Agent<'a> {
         }
         argv.extend([self.program.to_owned(), "agent".to_owned()]);
         argv.extend(arguments);
-        CommandSpec {
-            label: "puppet agent".to_owned(),
-            program: Program::Argv(argv),
-            env: Vec::new(),
-            timeout: None,
-        }
+        script::command("puppet agent", Program::Argv(argv))
     }
 }
 

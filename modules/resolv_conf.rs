@@ -13,6 +13,7 @@ use contract::yaml::{Kind, Mapping, Placed, Switch, Value};
 use serde::Deserialize;
 
 use crate::distribution::Release;
+use crate::fields;
 
 const NAME: &str = "resolv_conf";
 
@@ -165,11 +166,7 @@ impl Wanted {
             }
         }
         if section.as_map().is_none() {
-            let message = format!(
-                "resolv_conf: expected a mapping, found {}",
-                section.kind.name()
-            );
-            problems.push(Problem::error(Some(section.place.clone()), message));
+            problems.push(fields::wrong("resolv_conf", section, "a mapping"));
         }
         wanted
     }

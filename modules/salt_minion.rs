@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use contract::effect::{CommandSpec, Effect, Mode, Owner, Package, Program, UnitVerb};
+use contract::effect::{CommandSpec, Effect, Mode, Owner, Program, UnitVerb};
 use contract::machine::FileKind;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
@@ -14,6 +14,7 @@ use contract::yaml::{self, Value};
 use serde::Deserialize;
 
 use crate::packages;
+use crate::script;
 use crate::services;
 use crate::told::Told;
 
@@ -88,10 +89,8 @@ impl Module for SaltMinion {
 }
 
 fn plan(mut told: Told<'_>, ctx: &Context<'_>) -> Plan {
-    let package = told.package("pkg_name").unwrap_or_else(|| Package {
-        name: MINION.to_owned(),
-        version: None,
-    });
+    let package = told.package("pkg_name");
+    let package = package.unwrap_or_else(|| packages::named(MINION));
     let service = told
         .service("service_name")
         .unwrap_or_else(|| MINION.to_owned());
@@ -182,12 +181,8 @@ fn directory(path: &str, mode: Mode) -> Effect {
 
 fn apply_states() -> CommandSpec {
     let argv = ["salt-call", "--local", "state.apply"];
-    CommandSpec {
-        label: argv.join(" "),
-        program: Program::Argv(argv.map(ToOwned::to_owned).into()),
-        env: Vec::new(),
-        timeout: None,
-    }
+    let program = Program::Argv(argv.map(ToOwned::to_owned).into());
+    script::command(&argv.join(" "), program)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use contract::effect::{CommandSpec, Program};
 use contract::machine::Probe;
 
 use crate::distribution;
+use crate::script;
 
 /// Debian and its like let pip(1) install for the whole system only when they are told to; older
 /// versions of pip know nothing of that.
@@ -41,21 +42,21 @@ impl Caller {
         argv.extend(what);
         let label = format!("pip install {}", what.join(" "));
         let argv = argv.into_iter().map(ToOwned::to_owned).collect();
-        self.spec(label, argv, None, &[PIP])
+        self.spec(&label, argv, None, &[PIP])
     }
 
     /// A command, in a directory if one is given. What it says may be secret, and is not shown.
     pub(super) fn command(&self, label: &str, argv: Vec<String>, dir: Option<&str>) -> CommandSpec {
         let config = self.config.as_deref();
         let env = config.map(|config| ("ANSIBLE_CONFIG", config));
-        self.spec(label.to_owned(), argv, dir, env.as_slice())
+        self.spec(label, argv, dir, env.as_slice())
     }
 
     /// Source: cloud-init, `do_as` of `cloudinit/distros/__init__.py`: a login of the user, but for
     /// the path, which is that of the boot.
     fn spec(
         &self,
-        label: String,
+        label: &str,
         argv: Vec<String>,
         dir: Option<&str>,
         env: &[(&str, &str)],
@@ -65,10 +66,8 @@ impl Caller {
             let env = home.chain(env.iter().copied());
             let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
             return CommandSpec {
-                label,
-                program: Program::Argv(in_directory(argv, dir)),
                 env: env.collect(),
-                timeout: None,
+                ..script::command(label, Program::Argv(in_directory(argv, dir)))
             };
         };
         let mut line = String::new();
@@ -88,12 +87,7 @@ impl Caller {
             line.push_str(&quoted(word));
         }
         let argv = ["su", "-", user, "-c", &line].map(ToOwned::to_owned);
-        CommandSpec {
-            label,
-            program: Program::Argv(argv.into()),
-            env: Vec::new(),
-            timeout: None,
-        }
+        script::command(label, Program::Argv(argv.into()))
     }
 }
 

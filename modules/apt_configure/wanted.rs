@@ -3,6 +3,7 @@
 use contract::plan::Problem;
 use contract::yaml::{Kind, Mapping, Notation, Placed, Value};
 
+use crate::fields::wrong;
 use crate::switch;
 
 /// Everything that `apt` says.
@@ -94,10 +95,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn wrong(&mut self, value: &Value, path: &str, wanted: &str) {
-        let found = value.kind.name();
-        let message = format!("{path}: expected {wanted}, found {found}");
-        let place = Some(value.place.clone());
-        self.problems.push(Problem::error(place, message));
+        self.problems.push(wrong(path, value, wanted));
     }
 
     /// A text; none if it is empty.

@@ -3,15 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use contract::effect::{CommandSpec, Effect, Program, ToolSpec};
+use contract::effect::{Effect, Program, ToolSpec};
 use contract::module::Context;
 use contract::plan::{Problem, Step};
 
 use crate::installer::Installer;
 use crate::packages;
+use crate::script;
 use crate::told::Told;
 
-use super::{NAME, PROGRAM, package};
+use super::{NAME, PROGRAM};
 
 pub(super) const OMNIBUS: &str = "https://www.chef.io/chef/install.sh";
 
@@ -65,7 +66,8 @@ impl Install {
         match self {
             Self::Nothing | Self::Unknown => None,
             Self::Packages => {
-                let packages = packages::wanted(NAME, vec![package(NAME)], false, ctx, problems);
+                let packages =
+                    packages::wanted(NAME, vec![packages::named(NAME)], false, ctx, problems);
                 Some(Step::new("install", packages))
             }
             Self::Gems { version, ruby } => Some(gems(version, &ruby, problems, ctx)),
@@ -94,7 +96,7 @@ fn gems(
     if ruby == "1.8" {
         names.extend(["libopenssl-ruby1.8", "rubygems1.8"].map(ToOwned::to_owned));
     }
-    let names = names.iter().map(|name| package(name)).collect();
+    let names = names.iter().map(|name| packages::named(name)).collect();
     let mut effects = Vec::from_iter(packages::wanted(NAME, names, false, ctx, problems));
     // A package that brings the plain name with it comes before.
     for tool in ["gem", "ruby"] {
@@ -113,11 +115,8 @@ fn gems(
     let option = version.map(|version| format!("-v {version}"));
     argv.extend(option.as_deref());
     argv.extend(["--no-ri", "--no-rdoc", "--bindir", "/usr/bin", "-q"]);
-    effects.push(Effect::Run(CommandSpec {
-        label: "gem install chef".to_owned(),
-        program: Program::Argv(argv.into_iter().map(ToOwned::to_owned).collect()),
-        env: Vec::new(),
-        timeout: None,
-    }));
+    let argv = argv.into_iter().map(ToOwned::to_owned).collect();
+    let gem = script::command("gem install chef", Program::Argv(argv));
+    effects.push(Effect::Run(gem));
     Step::new("install", effects)
 }

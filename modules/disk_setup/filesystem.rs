@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
-use contract::effect::{CommandSpec, Effect, Program, ToolSpec};
+use contract::effect::{Effect, Program, ToolSpec};
 use contract::plan::Problem;
 use contract::yaml::{Kind, Value};
 
-use super::layout::wrong;
 use super::view::{Node, View};
 use crate::disk::names::shown;
 use crate::disk::signature::Signature;
-use crate::{distribution, switch};
+use crate::fields::wrong;
+use crate::{distribution, script, switch};
 
 /// A file system of many terabytes takes minutes.
 const TIMEOUT: Duration = Duration::from_secs(3600);
@@ -60,7 +60,7 @@ impl<'v> Wanted<'v> {
         odd: &mut Vec<Problem>,
     ) -> Result<Self, Problem> {
         if entry.as_map().is_none() {
-            return Err(wrong(entry, path, "a mapping"));
+            return Err(wrong(path, entry, "a mapping"));
         }
         let field = |name: &str| entry.get(name).filter(|value| !value.is_null());
         let Some(device) = field("device") else {
@@ -70,7 +70,7 @@ impl<'v> Wanted<'v> {
         let name = device.as_str().filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| {
             let path = format!("{path}.device");
-            wrong(device, &path, "the name of a disk or a partition")
+            wrong(&path, device, "the name of a disk or a partition")
         })?;
         // `ephemeral0.1` is its first partition.
         let (device, number) = match name.rsplit_once('.') {
@@ -80,7 +80,7 @@ impl<'v> Wanted<'v> {
         let text = |name: &str| match field(name) {
             None => Ok(None),
             Some(value) => {
-                let expected = || wrong(value, &format!("{path}.{name}"), "a string");
+                let expected = || wrong(&format!("{path}.{name}"), value, "a string");
                 value.to_text().map(Some).ok_or_else(expected)
             }
         };
@@ -91,8 +91,8 @@ impl<'v> Wanted<'v> {
         }) {
             let value = field("filesystem").unwrap_or(entry);
             return Err(wrong(
-                value,
                 &format!("{path}.filesystem"),
+                value,
                 "the name of a file system, such as `ext4`",
             ));
         }
@@ -105,14 +105,14 @@ impl<'v> Wanted<'v> {
         }
         let label = text("label")?.unwrap_or_default();
         if label.contains('\0') {
-            return Err(wrong(entry, &format!("{path}.label"), "a string"));
+            return Err(wrong(&format!("{path}.label"), entry, "a string"));
         }
         let key = format!("{path}.overwrite");
         let overwrite = switch::or(false, &key, field("overwrite"), odd);
         let options = match field("extra_opts") {
             None => Vec::new(),
             Some(value) => options(value)
-                .ok_or_else(|| wrong(value, &format!("{path}.extra_opts"), "a list of strings"))?,
+                .ok_or_else(|| wrong(&format!("{path}.extra_opts"), value, "a list of strings"))?,
         };
         let replaces = field("replace_fs").filter(|value| value.as_bool() != Some(false));
         let given = field("partition");
@@ -223,22 +223,16 @@ impl<'v> Wanted<'v> {
     fn make(&self, node: &Node<'_>) -> Result<Effect, Problem> {
         let device = format!("/dev/{}", node.name);
         if let Some(command) = self.command {
+            let path = format!("{}.cmd", self.path);
             let program = program(command, &|name| match name {
                 "label" => Some(self.label.clone()),
                 "filesystem" => Some(self.kind.clone().unwrap_or_else(|| "None".to_owned())),
                 "device" => Some(device.clone()),
                 _ => None,
             });
-            let expected = || {
-                let wanted = "a command line with %(label)s, %(filesystem)s and %(device)s in it";
-                wrong(command, &format!("{}.cmd", self.path), wanted)
-            };
-            return Ok(Effect::Run(CommandSpec {
-                label: format!("{}.cmd", self.path),
-                program: program.ok_or_else(expected)?,
-                env: Vec::new(),
-                timeout: None,
-            }));
+            let wanted = "a command line with %(label)s, %(filesystem)s and %(device)s in it";
+            let program = program.ok_or_else(|| wrong(&path, command, wanted))?;
+            return Ok(Effect::Run(script::command(&path, program)));
         }
         let kind = self.kind.as_deref().unwrap_or_default();
         let names = [format!("mkfs.{kind}"), format!("mk{kind}")];
@@ -283,7 +277,7 @@ fn place(text: Option<&str>, at: &Value, path: &str) -> Result<Where, Problem> {
                 .ok()
                 .filter(|number| (1..=256).contains(number));
             let wanted = "`auto`, `any`, `none` or the number of a partition";
-            let expected = || wrong(at, &format!("{path}.partition"), wanted);
+            let expected = || wrong(&format!("{path}.partition"), at, wanted);
             number.map(Where::Part).ok_or_else(expected)
         }
     }

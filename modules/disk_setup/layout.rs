@@ -8,6 +8,7 @@ use contract::yaml::{Kind, Value};
 
 use crate::decimal::Decimal;
 use crate::disk::table::{Label, Table};
+use crate::fields::wrong;
 
 /// An MBR has no room for more.
 const MBR_PARTS: usize = 4;
@@ -73,7 +74,7 @@ impl Layout {
             Kind::List(entries) => parts(given, entries, label, path).map(Self::Parts),
             _ => {
                 let wanted = "true, false, `remove`, or a list of shares in per cent";
-                Err(wrong(given, path, wanted))
+                Err(wrong(path, given, wanted))
             }
         }
     }
@@ -100,10 +101,10 @@ fn parts(given: &Value, entries: &[Value], label: Label, path: &str) -> Result<V
         let (share, kind) = match entry.as_list() {
             None => (entry, None),
             Some([share, kind]) => (share, Some(kind)),
-            Some(_) => return Err(wrong(entry, &path, wanted)),
+            Some(_) => return Err(wrong(&path, entry, wanted)),
         };
         let read = share.to_text().and_then(|text| Decimal::parse(text.trim()));
-        let read = read.ok_or_else(|| wrong(share, &path, wanted))?;
+        let read = read.ok_or_else(|| wrong(&path, share, wanted))?;
         let kind = kind.map(|kind| type_of(kind, label, &path)).transpose()?;
         // The last one takes what is left, whatever it says.
         let is_last = index + 1 == entries.len();
@@ -222,10 +223,4 @@ pub(super) fn script(label: Label, sectors: u64, parts: &[Part]) -> String {
         script += &format!("type={kind}\n");
     }
     script
-}
-
-pub(super) fn wrong(value: &Value, path: &str, wanted: &str) -> Problem {
-    let found = value.kind.name();
-    let message = format!("{path}: expected {wanted}, found {found}");
-    Problem::error(Some(value.place.clone()), message)
 }

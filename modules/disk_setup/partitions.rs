@@ -8,10 +8,11 @@ use contract::plan::Problem;
 use contract::secret::Secret;
 use contract::yaml::Value;
 
-use super::layout::{Layout, script, wrong};
+use super::layout::{Layout, script};
 use crate::disk::names::shown;
 use crate::disk::table::{self, Label};
 use crate::disk::{self, Device, signature};
+use crate::fields::wrong;
 use crate::{distribution, switch};
 
 /// An entry of `disk_setup`.
@@ -40,7 +41,7 @@ impl<'p> Definition<'p> {
         problems: &mut Vec<Problem>,
     ) -> Result<Self, Problem> {
         if given.as_map().is_none() {
-            return Err(wrong(given, path, "a mapping"));
+            return Err(wrong(path, given, "a mapping"));
         }
         let field = |name: &str| given.get(name).filter(|value| !value.is_null());
         let label = match field("table_type").map(|value| (value, value.as_str())) {
@@ -48,7 +49,7 @@ impl<'p> Definition<'p> {
             Some((_, Some("gpt"))) => Label::Gpt,
             Some((value, _)) => {
                 let path = format!("{path}.table_type");
-                return Err(wrong(value, &path, "`mbr` or `gpt`"));
+                return Err(wrong(&path, value, "`mbr` or `gpt`"));
             }
         };
         let key = format!("{path}.overwrite");

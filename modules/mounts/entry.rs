@@ -8,7 +8,7 @@ use contract::yaml::{Kind, Value};
 
 use super::fstab::{Fstab, MARK, escaped};
 use super::source::Sources;
-use super::wrong;
+use crate::fields::wrong;
 
 /// More entries than this are a mistake.
 const ENTRIES_MAX: usize = 512;
@@ -134,7 +134,7 @@ pub(super) fn all(
     problems: &mut Vec<Problem>,
 ) -> Vec<Entry> {
     let Some(list) = given.as_list() else {
-        problems.push(wrong(given, "mounts", "a list of lists"));
+        problems.push(wrong("mounts", given, "a list of lists"));
         return Vec::new();
     };
     let mut entries = Vec::new();
@@ -157,7 +157,7 @@ fn entry(
     problems: &mut Vec<Problem>,
 ) -> Result<Entry, Problem> {
     let mut given = fields(value, path)?.into_iter();
-    let expected = || wrong(value, path, "a list that begins with a device");
+    let expected = || wrong(path, value, "a list that begins with a device");
     let name = given
         .next()
         .flatten()
@@ -196,12 +196,12 @@ fn entry(
 /// The fields of a line, as Python's `str()` writes them.
 fn fields(given: &Value, path: &str) -> Result<Vec<Option<String>>, Problem> {
     let wanted = "a list of strings";
-    let list = given.as_list().ok_or_else(|| wrong(given, path, wanted))?;
+    let list = given.as_list().ok_or_else(|| wrong(path, given, wanted))?;
     let field = |(index, field): (usize, &Value)| match &field.kind {
         Kind::Null => Ok(None),
         _ => {
             let text = field.to_text().map(Some);
-            text.ok_or_else(|| wrong(field, &format!("{path}[{index}]"), "a string"))
+            text.ok_or_else(|| wrong(&format!("{path}[{index}]"), field, "a string"))
         }
     };
     list.iter().enumerate().map(field).collect()

@@ -12,10 +12,10 @@ use contract::plan::Problem;
 use contract::secret::Secret;
 use contract::yaml::{Kind, Value};
 
-use super::wrong;
 use crate::decimal::Decimal;
 use crate::disk;
 use crate::disk::signature;
+use crate::fields::wrong;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -59,7 +59,7 @@ enum Size {
 
 fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
     if given.as_map().is_none() {
-        return Err(wrong(given, "swap", "a mapping with a `size`"));
+        return Err(wrong("swap", given, "a mapping with a `size`"));
     }
     let field = |name: &str| given.get(name).filter(|value| !value.is_null());
     let size = match field("size") {
@@ -80,7 +80,7 @@ fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
                     && !path.contains(|c: char| c.is_whitespace() || c.is_control())
             };
             let path = value.as_str().filter(is_path);
-            let expected = || wrong(value, "swap.filename", "an absolute path without blanks");
+            let expected = || wrong("swap.filename", value, "an absolute path without blanks");
             path.ok_or_else(expected)?.to_owned()
         }
     };
