@@ -12,6 +12,7 @@ use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
 use crate::distribution;
+use crate::files;
 use crate::packages;
 use crate::told::Told;
 
@@ -51,12 +52,7 @@ impl Module for Ansible {
         };
         let mut told = match Told::of(NAME, want) {
             Ok(told) => told,
-            Err(problems) => {
-                return Plan {
-                    steps: Vec::new(),
-                    problems,
-                };
-            }
+            Err(plan) => return plan,
         };
         // Nothing at all asks for nothing, as with cloud-init.
         if told.pairs().next().is_none() {
@@ -195,7 +191,7 @@ fn pull(told: &mut Told<'_>, caller: &Caller, steps: &mut Vec<Step>) {
                 }
                 told.problems.append(&mut pull.problems);
             }
-            Err(mut problems) => told.problems.append(&mut problems),
+            Err(mut plan) => told.problems.append(&mut plan.problems),
         }
     }
 }
@@ -251,8 +247,7 @@ fn control(controller: &mut Told<'_>, caller: &Caller, steps: &mut Vec<Step>, pr
 fn clone_command(told: &mut Told<'_>, probe: &dyn Probe) -> Option<Vec<String>> {
     let (source, path) = (needed(told, "source"), needed(told, "path"));
     let (source, path) = source.zip(path)?;
-    let is_cloned = probe.kind(&Path::new(&path).join(".git"));
-    if matches!(is_cloned, Ok(Some(_))) {
+    if files::exists(probe, Path::new(&path).join(".git")) {
         return None;
     }
     let argv = ["git", "clone", &source, &path].map(ToOwned::to_owned);
@@ -282,8 +277,8 @@ fn each<'a>(
             told.problems.append(&mut fields.problems);
             step
         }
-        Err(mut problems) => {
-            told.problems.append(&mut problems);
+        Err(mut plan) => {
+            told.problems.append(&mut plan.problems);
             None
         }
     }

@@ -82,7 +82,7 @@ impl Module for AptConfigure {
             return plan;
         }
         let wanted = Wanted::read(&apt, &mut plan.problems);
-        let distribution = name_of_distribution(ctx);
+        let distribution = distribution::name(ctx);
         Planner::new(&wanted, &distribution, is_asked, ctx, &mut plan).all();
         plan
     }
@@ -162,13 +162,4 @@ fn follows_its_cloud(ctx: &Context<'_>) -> bool {
         && ["apt-get", "apt"]
             .iter()
             .any(|apt| distribution::has_program(ctx.probe, apt))
-}
-
-/// As the image calls it, which names its templates; else by os-release(5).
-fn name_of_distribution(ctx: &Context<'_>) -> String {
-    let named = ctx
-        .config
-        .get("system_info")
-        .and_then(|info| info.get("distro")?.as_str());
-    named.map_or_else(|| distribution::id(ctx.probe), ToOwned::to_owned)
 }

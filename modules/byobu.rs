@@ -16,6 +16,7 @@ use serde::Deserialize;
 use crate::accounts::Wishes;
 use crate::debconf;
 use crate::distribution;
+use crate::files;
 use crate::packages;
 
 const NAME: &str = "byobu_by_default";
@@ -122,8 +123,8 @@ fn launched(user: &str, is_on: bool, probe: &dyn Probe) -> Option<Effect> {
     let home = probe.user(user).ok().flatten().map(|account| account.home);
     let has_line = |home: &String| {
         PROFILES.iter().any(|name| {
-            let bytes = probe.read(&Path::new(home).join(name)).ok().flatten();
-            String::from_utf8_lossy(&bytes.unwrap_or_default()).contains("byobu-launch")
+            let text = files::text(probe, Path::new(home).join(name));
+            text.is_some_and(|text| text.contains("byobu-launch"))
         })
     };
     if home.as_ref().is_some_and(has_line) == is_on {

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::distribution::{self, Family};
 use crate::fields::Fields;
+use crate::files;
 
 const NAME: &str = "ca_certs";
 
@@ -241,8 +242,7 @@ fn certificates(layout: &Layout, trusted: &[Placed<String>]) -> Vec<Effect> {
 
 /// The list with a `!` before each certificate.
 fn deselected(probe: &dyn Probe, list: &str) -> Option<Effect> {
-    let bytes = probe.read(Path::new(list)).ok().flatten()?;
-    let now = String::from_utf8_lossy(&bytes);
+    let now = files::text(probe, list)?;
     let is_off = |line: &str| line.is_empty() || line.starts_with(['#', '!']);
     if now.lines().all(is_off) {
         return None;
@@ -271,8 +271,7 @@ fn answered(probe: &dyn Probe, layout: &Layout) -> Option<Effect> {
     if layout.family != Family::Debian {
         return None;
     }
-    let bytes = probe.read(Path::new(ANSWERS)).ok().flatten();
-    let known = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+    let known = files::text(probe, ANSWERS).unwrap_or_default();
     let name = format!("Name: {QUESTION}");
     let mut stanzas = known.split("\n\n");
     let stanza = stanzas.find(|stanza| stanza.lines().any(|line| line == name));

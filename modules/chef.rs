@@ -14,6 +14,7 @@ use contract::secret::Secret;
 use contract::yaml::{self, Kind, Mapping, Value};
 use serde::Deserialize;
 
+use crate::files;
 use crate::script;
 use crate::told::Told;
 
@@ -183,10 +184,7 @@ impl Module for Chef {
         };
         match Told::of(NAME, want) {
             Ok(told) => plan(told, ctx),
-            Err(problems) => Plan {
-                steps: Vec::new(),
-                problems,
-            },
+            Err(plan) => plan,
         }
     }
 }
@@ -264,7 +262,7 @@ fn validation(told: &mut Told<'_>, key: &str, ctx: &Context<'_>) -> Option<Effec
         let bytes = Secret::new(pem.into_bytes());
         return Some(Effect::secret_file(key, bytes, Mode::PRIVATE));
     }
-    if !matches!(ctx.probe.kind(Path::new(key)), Ok(Some(_))) {
+    if !files::exists(ctx.probe, key) {
         let place = told.get("validation_cert").map(|value| value.place.clone());
         let message = format!("chef.validation_cert: `system` is said, and there is no {key}");
         told.problems.push(Problem::warning(place, message));

@@ -1,10 +1,10 @@
 //! Answers to the questions that packages ask when they are configured: debconf(7).
 
-use std::path::Path;
-
 use contract::effect::{Effect, ToolSpec};
 use contract::machine::Probe;
 use contract::secret::Secret;
+
+use crate::files;
 
 /// Where debconf keeps what was answered; passwords stand apart (debconf.conf(5)).
 const BOOKS: [&str; 2] = [
@@ -23,8 +23,7 @@ struct Selection<'a> {
 /// That debconf holds these answers; `None` if its books have all of them. They may be secret, and
 /// go to debconf-set-selections(1) on its standard input.
 pub(crate) fn answers(what: &str, text: &str, probe: &dyn Probe) -> Option<Effect> {
-    let books = BOOKS.map(|path| probe.read(Path::new(path)).ok().flatten());
-    let books = books.map(|book| String::from_utf8_lossy(&book.unwrap_or_default()).into_owned());
+    let books = BOOKS.map(|path| files::text(probe, path).unwrap_or_default());
     let is_so = |one: &Selection<'_>| books.iter().any(|book| holds(book, one));
     // A line that is none is for the tool to tell.
     let all_so = lines(text).all(|line| selection(&line).is_some_and(|one| is_so(&one)));
@@ -43,8 +42,7 @@ pub(crate) fn answers(what: &str, text: &str, probe: &dyn Probe) -> Option<Effec
 /// The packages that these answers are for and that are installed already: they have asked before.
 /// Source: cloud-init, `cloudinit/config/cc_apt_configure.py` (`apply_debconf_selections`).
 pub(crate) fn installed(text: &str, probe: &dyn Probe) -> Vec<String> {
-    let status = probe.read(Path::new("/var/lib/dpkg/status")).ok().flatten();
-    let status = String::from_utf8_lossy(&status.unwrap_or_default()).into_owned();
+    let status = files::text(probe, "/var/lib/dpkg/status").unwrap_or_default();
     let is_there = |paragraph: &&str| {
         field(paragraph, "Status").is_some_and(|status| status.ends_with(" ok installed"))
     };

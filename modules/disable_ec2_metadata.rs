@@ -4,7 +4,6 @@
 //! User Guide, "Access instance metadata" for the address in IPv6; ip-route(8).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::Path;
 
 use contract::effect::{Effect, ToolSpec};
 use contract::machine::Probe;
@@ -15,6 +14,7 @@ use contract::yaml::{Placed, Value};
 use serde::Deserialize;
 
 use crate::distribution;
+use crate::files;
 use crate::switch;
 
 const V4: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
@@ -129,8 +129,7 @@ fn rejects(flags: Option<&String>) -> bool {
 }
 
 fn rows(probe: &dyn Probe, path: &str) -> Option<Vec<Vec<String>>> {
-    let bytes = probe.read(Path::new(path)).ok().flatten()?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = files::text(probe, path)?;
     let fields = |line: &str| line.split_whitespace().map(ToOwned::to_owned).collect();
     Some(text.lines().map(fields).collect())
 }

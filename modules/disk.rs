@@ -5,6 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use contract::machine::{FileKind, Probe};
 
+use crate::files;
+
 pub(crate) mod names;
 pub(crate) mod signature;
 pub(crate) mod table;
@@ -60,7 +62,7 @@ impl Device {
 
 /// What is mounted at `point`; the last one where several are.
 pub(crate) fn mounted(probe: &dyn Probe, point: &str) -> Option<Mounted> {
-    let text = read(probe, "/proc/self/mountinfo")?;
+    let text = files::text(probe, "/proc/self/mountinfo")?;
     text.lines().rev().find_map(|line| {
         let (front, back) = line.split_once(" - ")?;
         let mut front = front.split(' ');
@@ -224,7 +226,7 @@ pub(crate) fn user(probe: &dyn Probe, disk: &str) -> Option<String> {
             return Some(format!("{name} is swap space in use"));
         }
         let number = text(probe, &base.join("dev")).unwrap_or_default();
-        let mounts = read(probe, "/proc/self/mountinfo").unwrap_or_default();
+        let mounts = files::text(probe, "/proc/self/mountinfo").unwrap_or_default();
         let is_it = |line: &&str| {
             let source = line
                 .split(" - ")
@@ -240,7 +242,7 @@ pub(crate) fn user(probe: &dyn Probe, disk: &str) -> Option<String> {
 
 /// The files and devices that are swap space in use, by their paths (proc_swaps(5)).
 pub(crate) fn swaps(probe: &dyn Probe) -> Vec<String> {
-    let text = read(probe, "/proc/swaps").unwrap_or_default();
+    let text = files::text(probe, "/proc/swaps").unwrap_or_default();
     let first = |line: &str| line.split_whitespace().next().map(ToOwned::to_owned);
     text.lines().skip(1).filter_map(first).collect()
 }
@@ -248,7 +250,7 @@ pub(crate) fn swaps(probe: &dyn Probe) -> Vec<String> {
 /// What udev(7) noted of a block device.
 pub(crate) fn udev(probe: &dyn Probe, name: &str) -> Option<String> {
     let number = text(probe, &Path::new("/sys/class/block").join(name).join("dev"))?;
-    read(probe, &format!("/run/udev/data/b{number}"))
+    files::text(probe, format!("/run/udev/data/b{number}"))
 }
 
 /// The type of a partition as udev(7) found it: a GUID of GPT, `0x83` of MBR.
@@ -312,14 +314,7 @@ fn number(probe: &dyn Probe, path: &Path) -> Option<u64> {
 }
 
 fn text(probe: &dyn Probe, path: &Path) -> Option<String> {
-    let bytes = probe.read(path).ok().flatten()?;
-    Some(String::from_utf8_lossy(&bytes).trim().to_owned())
-}
-
-/// A text; `None` if there is none.
-pub(crate) fn read(probe: &dyn Probe, path: &str) -> Option<String> {
-    let bytes = probe.read(Path::new(path)).ok().flatten()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    files::text(probe, path).map(|text| text.trim().to_owned())
 }
 
 /// Disks for tests.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use contract::machine::Probe;
 use contract::module::Context;
 
+use crate::files;
+
 /// Distributions that are told the same things in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
@@ -69,8 +71,7 @@ pub(crate) struct Release {
 
 impl Release {
     pub(crate) fn of(probe: &dyn Probe) -> Self {
-        let text = probe.read(Path::new("/etc/os-release")).ok().flatten();
-        let text = String::from_utf8_lossy(text.as_deref().unwrap_or_default());
+        let text = files::text(probe, "/etc/os-release").unwrap_or_default();
         Self {
             id: field(&text, "ID="),
             like: field(&text, "ID_LIKE="),

@@ -3,8 +3,6 @@
 //!
 //! Source: cloud-init, `cloudinit/config/cc_grub_dpkg.py`.
 
-use std::path::Path;
-
 use contract::machine::Probe;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
@@ -16,6 +14,7 @@ use crate::debconf;
 use crate::disk;
 use crate::distribution;
 use crate::fields::wrong;
+use crate::files;
 use crate::switch;
 
 const NAME: &str = "grub_dpkg";
@@ -82,7 +81,7 @@ impl Module for GrubDpkg {
         if wanted.switch("enabled") != Some(true) {
             return plan;
         }
-        let is_efi = matches!(ctx.probe.kind(Path::new("/sys/firmware/efi")), Ok(Some(_)));
+        let is_efi = files::exists(ctx.probe, "/sys/firmware/efi");
         let text = if is_efi {
             let device = wanted.text("grub-efi/install_devices");
             let device = device.unwrap_or_else(|| partition(ctx.probe).unwrap_or_default());
@@ -164,13 +163,7 @@ fn below(probe: &dyn Probe, points: &[&str]) -> Option<disk::Device> {
 
 /// The first name of a device in /dev/disk/by-id, as udev(7) keeps them; else its own.
 fn lasting_name(probe: &dyn Probe, name: &str) -> String {
-    let read = |path: String| {
-        let bytes = probe.read(Path::new(&path)).ok().flatten()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let number = read(format!("/sys/class/block/{name}/dev"));
-    let known = number.and_then(|number| read(format!("/run/udev/data/b{}", number.trim())));
-    let known = known.unwrap_or_default();
+    let known = disk::udev(probe, name).unwrap_or_default();
     let links = known.lines().filter_map(|line| line.strip_prefix("S:"));
     let first = links.filter(|link| link.starts_with("disk/by-id/")).min();
     format!("/dev/{}", first.unwrap_or(name))

@@ -4,7 +4,6 @@
 //! `cloudinit/util.py` (`get_hostname_fqdn`) and `cloudinit/distros/` (`update_hostname`).
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 
 use contract::effect::Effect;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
@@ -15,6 +14,7 @@ use contract::yaml::{Placed, Switch, Text};
 use serde::Deserialize;
 
 use crate::distribution::{self, Family};
+use crate::files;
 
 #[cfg(test)]
 mod tests;
@@ -161,7 +161,7 @@ impl Wanted {
     /// Red Hat's and SUSE's, leaves it alone unless it may be made; elsewhere one that is there is
     /// kept right.
     fn writes_file(&self, ctx: &Context<'_>) -> bool {
-        let is_there = || matches!(ctx.probe.kind(Path::new(ETC_HOSTNAME)), Ok(Some(_)));
+        let is_there = || files::exists(ctx.probe, ETC_HOSTNAME);
         let family = || distribution::family(ctx.probe);
         let by_hostnamectl = || matches!(family(), Family::RedHat | Family::Suse);
         self.create_hostname_file.is_none_or(|switch| switch.0) || (is_there() && !by_hostnamectl())
@@ -171,7 +171,7 @@ impl Wanted {
     fn set(&self, name: &Hostname, ctx: &Context<'_>) -> Vec<Effect> {
         let mut effects = Vec::new();
         if self.writes_file(ctx) {
-            let old = text(ctx, ETC_HOSTNAME).unwrap_or_default();
+            let old = files::text(ctx.probe, ETC_HOSTNAME).unwrap_or_default();
             effects.push(Effect::file(ETC_HOSTNAME, with_name(&old, name)));
         }
         effects.push(Effect::Hostname(name.clone()));
@@ -223,13 +223,8 @@ fn tagged(ctx: &Context<'_>) -> Result<Option<Hostname>, Problem> {
 
 /// The name in /etc/hostname, if there is one.
 pub(crate) fn current(ctx: &Context<'_>) -> Option<Names> {
-    let text = text(ctx, ETC_HOSTNAME)?;
+    let text = files::text(ctx.probe, ETC_HOSTNAME)?;
     name_in(&text)?.parse().ok().as_ref().map(Names::of)
-}
-
-fn text(ctx: &Context<'_>, path: &str) -> Option<String> {
-    let bytes = ctx.probe.read(Path::new(path)).ok().flatten()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The names in a file such as /etc/hostname, comments left out (hostname(5)).
@@ -318,7 +313,10 @@ impl Module for UpdateHostname {
     type Section = Wanted;
 
     fn plan(want: Wanted, ctx: &Context<'_>) -> Plan {
-        let (now, ours) = (text(ctx, ETC_HOSTNAME), text(ctx, PREVIOUS));
+        let (now, ours) = (
+            files::text(ctx.probe, ETC_HOSTNAME),
+            files::text(ctx.probe, PREVIOUS),
+        );
         let (now, ours) = (
             now.as_deref().and_then(name_in),
             ours.as_deref().and_then(name_in),

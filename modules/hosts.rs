@@ -1,8 +1,6 @@
 //! /etc/hosts. Source: cloud-init, `cloudinit/config/cc_update_etc_hosts.py` and
 //! `cloudinit/distros/__init__.py` (`update_etc_hosts`).
 
-use std::path::{Path, PathBuf};
-
 use contract::effect::Effect;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
@@ -12,6 +10,7 @@ use contract::yaml::{Placed, Switch, Value};
 use serde::Deserialize;
 
 use crate::distribution::{self, Family};
+use crate::files;
 use crate::hostname::{self, Names, Wanted};
 
 #[cfg(test)]
@@ -122,15 +121,12 @@ fn whole(names: &Names, ctx: &Context<'_>) -> Result<String, Problem> {
         Family::Arch => "arch".to_owned(),
         Family::Other => distribution::id(ctx.probe),
     };
-    let path = PathBuf::from(TEMPLATES).join(format!("hosts.{name}.tmpl"));
-    let Some(template) = ctx.probe.read(&path).ok().flatten() else {
-        return Ok(lines(family, names));
+    let path = format!("{TEMPLATES}/hosts.{name}.tmpl");
+    let variables = || {
+        let variables = Variables::default().text("hostname", &names.short);
+        variables.text("fqdn", &names.full)
     };
-    let variables = Variables::default()
-        .text("hostname", &names.short)
-        .text("fqdn", &names.full);
-    let rendered = (ctx.render)(&String::from_utf8_lossy(&template), &variables);
-    rendered.map_err(|error| Problem::error(None, format!("{}: {error}", path.display())))
+    files::rendered(&path, variables, ctx).unwrap_or_else(|| Ok(lines(family, names)))
 }
 
 /// Source: cloud-init, `templates/hosts.*.tmpl`.
@@ -160,8 +156,7 @@ fn with_own_line(names: &Names, ctx: &Context<'_>) -> Option<String> {
         Family::Debian | Family::Suse | Family::Alpine => "127.0.1.1",
         Family::RedHat | Family::Arch | Family::Other => "127.0.0.1",
     };
-    let old = ctx.probe.read(Path::new(ETC_HOSTS)).ok().flatten();
-    let old = String::from_utf8_lossy(&old.unwrap_or_default()).into_owned();
+    let old = files::text(ctx.probe, ETC_HOSTS).unwrap_or_default();
     let is_own = |line: &str| {
         let mut words = line.split('#').next().unwrap_or("").split_whitespace();
         words.next() == Some(address)

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use crate::distribution::{self, Family};
 use crate::fields::Fields;
+use crate::files;
 use crate::services;
 
 const NAME: &str = "keyboard";
@@ -183,8 +184,7 @@ impl Wanted {
 
     /// Nothing, if it is so already.
     fn localectl(&self, probe: &dyn Probe) -> Step {
-        let now = probe.read(Path::new(X11_CONF)).ok().flatten();
-        let now = String::from_utf8_lossy(now.as_deref().unwrap_or_default()).into_owned();
+        let now = files::text(probe, X11_CONF).unwrap_or_default();
         let fields = [
             ("XkbLayout", self.layout.as_str()),
             ("XkbModel", self.model()),
@@ -236,8 +236,7 @@ impl Wanted {
                 told.push(Problem::warning(place, message));
             }
         }
-        let now = probe.read(Path::new(ALPINE_CONF)).ok().flatten();
-        let now = String::from_utf8_lossy(now.as_deref().unwrap_or_default()).into_owned();
+        let now = files::text(probe, ALPINE_CONF).unwrap_or_default();
         if now.contains(&format!("/{}.bmap.gz", self.variant)) {
             return Ok(Step::new(NAME, []));
         }

@@ -10,6 +10,7 @@ use contract::schema::{Key, Shape};
 use contract::yaml::Value;
 use serde::Deserialize;
 
+use crate::files;
 use crate::host_files;
 use crate::switch::is_on;
 use contract::public_key;
@@ -72,13 +73,10 @@ impl Module for KeysToConsole {
         if !is_on("ssh.emit_keys_to_console", emits, &mut plan.problems) {
             return plan;
         }
-        let mut files = host_files::all(ctx.probe);
-        files.retain(|path| path.to_string_lossy().ends_with("key.pub"));
-        let text = |path| {
-            let bytes = ctx.probe.read(path).ok().flatten()?;
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        let keys: Vec<String> = files.iter().filter_map(|path| text(path)).collect();
+        let mut paths = host_files::all(ctx.probe);
+        paths.retain(|path| path.to_string_lossy().ends_with("key.pub"));
+        let texts = paths.iter().filter_map(|path| files::text(ctx.probe, path));
+        let keys: Vec<String> = texts.collect();
         let but = |left_out: Option<&Value>| {
             let left_out = left_out.map(names).unwrap_or_default();
             let shown = keys.iter().filter(move |key| {

@@ -3,7 +3,6 @@
 //! Source: cloud-init, `cloudinit/config/cc_landscape.py`; landscape-config(1).
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use contract::effect::{Effect, ToolSpec};
@@ -15,6 +14,7 @@ use contract::yaml::Value;
 use serde::Deserialize;
 
 use crate::fields::Fields;
+use crate::files;
 use crate::hidden::{self, has_password};
 use crate::packages;
 
@@ -154,8 +154,7 @@ fn options(
     ctx: &Context<'_>,
     told: &mut Vec<Problem>,
 ) -> BTreeMap<String, String> {
-    let file = ctx.probe.read(Path::new(FILE)).ok().flatten();
-    let file = String::from_utf8_lossy(file.as_deref().unwrap_or_default()).into_owned();
+    let file = files::text(ctx.probe, FILE).unwrap_or_default();
     let names = file.lines().filter_map(|line| line.split_once('='));
     let said: Vec<&str> = names.map(|(name, _)| name.trim()).collect();
     let defaults = DEFAULTS.iter().filter(|(name, _)| !said.contains(name));

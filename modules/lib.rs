@@ -29,6 +29,7 @@ mod distribution;
 mod election;
 mod fan;
 mod fields;
+mod files;
 mod final_message;
 mod given_keys;
 mod growpart;

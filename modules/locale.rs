@@ -14,6 +14,7 @@ use contract::yaml::{Placed, Text, Value};
 use serde::Deserialize;
 
 use crate::distribution::{self, Family};
+use crate::files;
 use crate::packages;
 use crate::switch;
 
@@ -128,14 +129,15 @@ fn is_locale(name: &str) -> bool {
 
 /// Nothing is done when the system says so already.
 fn debian(wanted: &Wanted<'_>) -> Option<Step> {
-    let system = text(wanted.ctx.probe, DEBIAN_CONF).and_then(|text| value_of(&text, "LANG"));
+    let system =
+        files::text(wanted.ctx.probe, DEBIAN_CONF).and_then(|text| value_of(&text, "LANG"));
     let system = system.filter(|system| !system.is_empty());
     let file = wanted.file.unwrap_or(DEBIAN_CONF);
     let asked = wanted.locale.clone();
     let locale = asked.or_else(|| system.clone().filter(|name| is_locale(name)));
     let locale = locale.unwrap_or_else(|| "C.UTF-8".to_owned());
     let is_so = system.is_some_and(|system| system.eq_ignore_ascii_case(&locale));
-    if is_so && text(wanted.ctx.probe, file).is_some() {
+    if is_so && files::text(wanted.ctx.probe, file).is_some() {
         return None;
     }
     if BUILT_IN.contains(&locale.to_ascii_lowercase().as_str()) {
@@ -155,7 +157,7 @@ fn debian(wanted: &Wanted<'_>) -> Option<Step> {
     if !distribution::has_program(wanted.ctx.probe, "locale-gen") {
         effects.extend(packages::needed(&["locales"], wanted.ctx));
     }
-    let list = text(wanted.ctx.probe, LOCALE_GEN).unwrap_or_default();
+    let list = files::text(wanted.ctx.probe, LOCALE_GEN).unwrap_or_default();
     effects.push(Effect::file(LOCALE_GEN, with_locale(&list, &locale)));
     let made = format!("locale {locale}");
     effects.push(Effect::tool(ToolSpec::new(made, ["locale-gen", &locale])));
@@ -170,7 +172,8 @@ fn debian(wanted: &Wanted<'_>) -> Option<Step> {
 }
 
 fn red_hat(wanted: &Wanted<'_>) -> Option<Step> {
-    let system = || text(wanted.ctx.probe, LOCALE_CONF).and_then(|text| value_of(&text, "LANG"));
+    let system =
+        || files::text(wanted.ctx.probe, LOCALE_CONF).and_then(|text| value_of(&text, "LANG"));
     let locale = wanted.locale.clone().or_else(system);
     let locale = locale.unwrap_or_else(|| "en_US.UTF-8".to_owned());
     let file = wanted.file.unwrap_or(LOCALE_CONF);
@@ -218,7 +221,7 @@ fn step(effects: impl IntoIterator<Item = Effect>) -> Step {
 
 /// `file` with this `LANG`, and with everything else as it is.
 fn lang(probe: &dyn Probe, file: &str, locale: &str) -> Effect {
-    let now = text(probe, file).unwrap_or_default();
+    let now = files::text(probe, file).unwrap_or_default();
     let mut lines: Vec<&str> = now.lines().collect();
     let ours = format!("LANG={locale}");
     let is_lang = |line: &&str| assigned(line, "LANG").is_some();
@@ -269,11 +272,6 @@ fn with_locale(list: &str, locale: &str) -> String {
 
 fn comment(line: &str) -> Option<&str> {
     line.strip_prefix('#').map(str::trim_start)
-}
-
-fn text(probe: &dyn Probe, path: &str) -> Option<String> {
-    let bytes = probe.read(Path::new(path)).ok().flatten()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

@@ -62,12 +62,7 @@ impl Module for Mcollective {
         };
         let mut told = match Told::of(NAME, want) {
             Ok(told) => told,
-            Err(problems) => {
-                return Plan {
-                    steps: Vec::new(),
-                    problems,
-                };
-            }
+            Err(plan) => return plan,
         };
         let package = packages::named(NAME);
         let mut effects = Vec::new();

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::distribution::{self, Family};
 use crate::fields::{self, Fields};
+use crate::files;
 use crate::{packages, services};
 
 mod clients;
@@ -225,9 +226,8 @@ impl Wanted {
             ),
             None => format!("/etc/cloud/templates/{name}.tmpl"),
         };
-        if let Some(template) = ctx.probe.read(Path::new(&path)).ok().flatten() {
-            let rendered = (ctx.render)(&String::from_utf8_lossy(&template), &variables());
-            return rendered.map_err(|error| Problem::error(None, format!("{path}: {error}")));
+        if let Some(rendered) = files::rendered(&path, variables, ctx) {
+            return rendered;
         }
         let dialect = client.map_or(Dialect::Ntp, |client| client.dialect);
         Ok(own::text(dialect, family, sources))

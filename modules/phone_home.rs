@@ -2,8 +2,6 @@
 //!
 //! Source: cloud-init, `cloudinit/config/cc_phone_home.py`.
 
-use std::path::Path;
-
 use contract::effect::{Effect, PostSpec};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
@@ -14,6 +12,7 @@ use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
 use crate::fields::Fields;
+use crate::files;
 use crate::hostname;
 
 const NAME: &str = "phone_home";
@@ -149,8 +148,7 @@ fn form(
                 .strip_prefix("pub_key_")
                 .filter(|_| ALL.contains(&name))?;
             let path = format!("/etc/ssh/ssh_host_{kind}_key.pub");
-            let bytes = ctx.probe.read(Path::new(&path)).ok().flatten()?;
-            Some(String::from_utf8_lossy(&bytes).into_owned())
+            files::text(ctx.probe, path)
         }
     };
     let given = fields.get("post");

@@ -3,7 +3,7 @@
 //! Source: cloud-init, `cloudinit/config/cc_puppet.py`; Puppet, "Configuration: Important settings"
 //! and "CSR attributes and certificate extensions".
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use contract::effect::{
     BlockSpec, CommandSpec, Effect, Mode, Owner, Program, Setting, Text, UnitVerb,
@@ -15,6 +15,7 @@ use contract::secret::Secret;
 use contract::yaml::{self, Value};
 use serde::Deserialize;
 
+use crate::files;
 use crate::hostname::{self, Wanted};
 use crate::installer::Installer;
 use crate::packages;
@@ -153,10 +154,7 @@ impl Module for Puppet {
         };
         match Told::of(NAME, want) {
             Ok(told) => Agent::of(told, ctx).plan(),
-            Err(problems) => Plan {
-                steps: Vec::new(),
-                problems,
-            },
+            Err(plan) => plan,
         }
     }
 }
@@ -218,7 +216,7 @@ impl<'a> Agent<'a> {
         let words = [("packages", Make::Packages), ("aio", Make::Aio)];
         let make = told.word("install_type", &words, Make::Packages);
         // A package from Puppet's repository, which the image may have, is laid out as Puppet's own.
-        let is_aio = || matches!(ctx.probe.kind(Path::new(AIO_PROGRAM)), Ok(Some(_)));
+        let is_aio = || files::exists(ctx.probe, AIO_PROGRAM);
         let layout = match make {
             Some(Make::Aio) => Make::Aio,
             _ if is_aio() => Make::Aio,

@@ -2,8 +2,6 @@
 //!
 //! Source: cloud-init, `cloudinit/config/cc_resolv_conf.py` and `templates/resolv.conf.tmpl`.
 
-use std::path::{Path, PathBuf};
-
 use contract::effect::Effect;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
@@ -14,6 +12,7 @@ use serde::Deserialize;
 
 use crate::distribution::Release;
 use crate::fields;
+use crate::files;
 
 const NAME: &str = "resolv_conf";
 
@@ -200,11 +199,9 @@ fn text(file: &str, wanted: &Wanted, ctx: &Context<'_>) -> Result<String, Proble
     } else {
         "resolv.conf"
     };
-    let path = PathBuf::from(format!("/etc/cloud/templates/{name}.tmpl"));
-    if let Some(template) = ctx.probe.read(Path::new(&path)).ok().flatten() {
-        let rendered = (ctx.render)(&String::from_utf8_lossy(&template), &wanted.variables());
-        return rendered
-            .map_err(|error| Problem::error(None, format!("{}: {error}", path.display())));
+    let path = format!("/etc/cloud/templates/{name}.tmpl");
+    if let Some(rendered) = files::rendered(&path, || wanted.variables(), ctx) {
+        return rendered;
     }
     let mut lines = vec!["# Written by firstlight (manage_resolv_conf: true).".to_owned()];
     if is_resolved {

@@ -2,7 +2,6 @@
 //!
 //! Source: cloud-init, `cloudinit/config/cc_rh_subscription.py`; subscription-manager(8).
 
-use std::path::Path;
 use std::time::Duration;
 
 use contract::effect::{Effect, ToolSpec};
@@ -14,6 +13,7 @@ use contract::yaml::Value;
 use serde::Deserialize;
 
 use crate::fields::Fields;
+use crate::files;
 use crate::{distribution, hidden};
 
 const NAME: &str = "rh_subscription";
@@ -124,7 +124,7 @@ impl Module for RhSubscription {
             return plan;
         };
         // Whoever is registered already is left alone, as with cloud-init.
-        if matches!(ctx.probe.kind(Path::new(IDENTITY)), Ok(Some(_))) {
+        if files::exists(ctx.probe, IDENTITY) {
             return plan;
         }
         if !distribution::has_program(ctx.probe, TOOL) {

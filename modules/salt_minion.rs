@@ -80,10 +80,7 @@ impl Module for SaltMinion {
         };
         match Told::of(NAME, want) {
             Ok(told) => plan(told, ctx),
-            Err(problems) => Plan {
-                steps: Vec::new(),
-                problems,
-            },
+            Err(plan) => plan,
         }
     }
 }

@@ -3,10 +3,7 @@
 //! Source: Amazon Linux 2023 User Guide, "Setting SELinux status and modes"; its
 //! /etc/cloud/cloud.cfg.d/40_selinux-reboot.cfg; selinux(8).
 
-use std::path::Path;
-
 use contract::effect::{Effect, ToolSpec};
-use contract::machine::Probe;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
@@ -14,6 +11,7 @@ use contract::yaml::Value;
 use serde::Deserialize;
 
 use crate::fields::Fields;
+use crate::files;
 
 const NAME: &str = "selinux";
 const CONFIG: &str = "/etc/selinux/config";
@@ -83,7 +81,7 @@ impl Module for Selinux {
                 return plan;
             }
         };
-        let Some(now) = text(ctx.probe, CONFIG) else {
+        let Some(now) = files::text(ctx.probe, CONFIG) else {
             // That is about the machine, and not about what somebody wrote.
             let message = format!("selinux.mode: there is no {CONFIG} on this machine");
             told.push(Problem::error(None, message));
@@ -97,7 +95,7 @@ impl Module for Selinux {
                 told.push(Problem::notice(Some(mode.place), message).hint(hint));
             }
             step.on_change.push(Effect::file(REBOOT, ""));
-        } else if text(ctx.probe, RUNNING).is_some_and(|running| running.trim() != number) {
+        } else if files::text(ctx.probe, RUNNING).is_some_and(|running| running.trim() != number) {
             let tool = ToolSpec::new(
                 format!("SELinux {} now", mode.value),
                 ["setenforce", number],
@@ -107,11 +105,6 @@ impl Module for Selinux {
         plan.push(step);
         plan
     }
-}
-
-fn text(probe: &dyn Probe, path: &str) -> Option<String> {
-    let bytes = probe.read(Path::new(path)).ok().flatten()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The file with this mode, and everything else as it is.

@@ -3,12 +3,13 @@
 //! Source: cloud-init, `manage_service` of `cloudinit/distros/__init__.py` and
 //! `cloudinit/distros/alpine.py`; systemctl(1), rc-update(8).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use contract::effect::{Effect, ToolSpec, UnitVerb};
 use contract::machine::Probe;
 
 use crate::distribution::{self, Family};
+use crate::files;
 
 /// Where systemd keeps what starts at boot, and where packages put units.
 const ENABLED: &str = "/etc/systemd/system";
@@ -124,7 +125,7 @@ fn is_openrc(probe: &dyn Probe) -> bool {
 }
 
 fn is_enabled(probe: &dyn Probe, name: &str) -> bool {
-    if exists(probe, &Path::new(RUNLEVEL).join(name)) {
+    if files::exists(probe, Path::new(RUNLEVEL).join(name)) {
         return true;
     }
     let unit = unit(name);
@@ -133,18 +134,14 @@ fn is_enabled(probe: &dyn Probe, name: &str) -> bool {
         .into_iter()
         .flatten()
         .filter(|dir| dir.ends_with(".wants"));
-    dirs.any(|dir| exists(probe, &Path::new(ENABLED).join(dir).join(&unit)))
+    dirs.any(|dir| files::exists(probe, Path::new(ENABLED).join(dir).join(&unit)))
 }
 
 fn is_there(probe: &dyn Probe, name: &str) -> bool {
     let unit = unit(name);
     let mut units = UNITS.iter().map(|dir| Path::new(dir).join(&unit));
-    units.any(|path| exists(probe, &path))
-        || exists(probe, &PathBuf::from(format!("/etc/init.d/{name}")))
-}
-
-fn exists(probe: &dyn Probe, path: &Path) -> bool {
-    matches!(probe.kind(path), Ok(Some(_)))
+    units.any(|path| files::exists(probe, path))
+        || files::exists(probe, format!("/etc/init.d/{name}"))
 }
 
 /// `salt-minion.service`

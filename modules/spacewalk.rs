@@ -2,8 +2,6 @@
 //!
 //! Source: cloud-init, `cloudinit/config/cc_spacewalk.py`; rhnreg_ks(8).
 
-use std::path::Path;
-
 use contract::effect::Effect;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
@@ -13,6 +11,7 @@ use contract::yaml::Value;
 use serde::Deserialize;
 
 use crate::fields::Fields;
+use crate::files;
 use crate::hidden::{self, has_password};
 use crate::packages;
 
@@ -72,7 +71,7 @@ fn step(fields: &Fields<'_>, ctx: &Context<'_>, told: &mut Vec<Problem>) -> Opti
     let key = fields.line("activation_key", told);
     let key = key.filter(|key| !key.is_empty());
     let server = server.filter(|server| !server.is_empty())?;
-    if matches!(ctx.probe.kind(Path::new(SYSTEM_ID)), Ok(Some(_))) {
+    if files::exists(ctx.probe, SYSTEM_ID) {
         return None;
     }
     // Without it the machine would be registered without its channels.

@@ -15,6 +15,7 @@ use contract::yaml::{Placed, Text};
 use serde::Deserialize;
 
 use crate::distribution::{self, Family};
+use crate::files;
 
 const LOCALTIME: &str = "/etc/localtime";
 const ETC_TIMEZONE: &str = "/etc/timezone";
@@ -99,7 +100,7 @@ fn find(zone: &Placed<Text>, ctx: &Context<'_>) -> Result<(PathBuf, Vec<u8>), Pr
     let unknown = || wrong(format!("timezone: there is no zone `{name}`"));
     match ctx.probe.read(&file) {
         Ok(Some(bytes)) if bytes.starts_with(MAGIC) => Ok((file, bytes)),
-        Ok(None) if !matches!(ctx.probe.kind(Path::new(ZONES)), Ok(Some(_))) => {
+        Ok(None) if !files::exists(ctx.probe, ZONES) => {
             // That is about the machine, and not about what somebody wrote.
             let message = format!("timezone: there is no {ZONES} on this machine");
             Err(Problem::error(None, message).hint("install `tzdata` in the image"))

@@ -2,7 +2,7 @@
 
 use contract::effect::{Package, Setting};
 use contract::name::UserName;
-use contract::plan::Problem;
+use contract::plan::{Plan, Problem};
 use contract::secret::Secret;
 use contract::yaml::Value;
 
@@ -16,22 +16,28 @@ pub(crate) struct Told<'a> {
     pub(crate) problems: Vec<Problem>,
 }
 
+impl<'a> From<Fields<'a>> for Told<'a> {
+    fn from(fields: Fields<'a>) -> Self {
+        let problems = Vec::new();
+        Self { fields, problems }
+    }
+}
+
 impl<'a> Told<'a> {
     /// The fields of `value`, which is at `path`: `puppet`, `ansible.pull[0]`.
-    pub(crate) fn of(path: &str, value: &'a Value) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        match Fields::of(path, value, &mut problems) {
-            Some(fields) => Ok(Self { fields, problems }),
-            None => Err(problems),
-        }
+    ///
+    /// # Errors
+    /// The plan that says that it is no mapping.
+    pub(crate) fn of(path: &str, value: &'a Value) -> Result<Self, Plan> {
+        let mut plan = Plan::nothing();
+        let fields = Fields::of(path, value, &mut plan.problems);
+        fields.map(Self::from).ok_or(plan)
     }
 
     /// The fields of a field that is a mapping.
     pub(crate) fn below(&mut self, key: &str) -> Option<Self> {
-        let below = Self::of(&self.name(key), self.get(key)?);
-        below
-            .map_err(|mut told| self.problems.append(&mut told))
-            .ok()
+        let below = self.fields.below(key, &mut self.problems)?;
+        Some(Self::from(below))
     }
 
     /// A field, unless it is null.

@@ -14,6 +14,7 @@ use contract::yaml::Value;
 use serde::Deserialize;
 
 use crate::fields::{Fields, wrong};
+use crate::files;
 use crate::{distribution, packages, script, services};
 
 const NAME: &str = "wireguard";
@@ -133,11 +134,7 @@ fn module(probe: &dyn Probe) -> Option<Effect> {
 
 /// Whether the kernel brings it; one that does not say which it is does.
 fn has_it(probe: &dyn Probe) -> bool {
-    let release = probe
-        .read(Path::new("/proc/sys/kernel/osrelease"))
-        .ok()
-        .flatten();
-    let release = String::from_utf8_lossy(&release.unwrap_or_default()).into_owned();
+    let release = files::text(probe, "/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release
         .split(['.', '-'])
         .map(|number| number.parse::<u32>().ok());

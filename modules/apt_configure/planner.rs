@@ -3,7 +3,6 @@
 //! Source: cloud-init, `cloudinit/config/cc_apt_configure.py` (`apply_apt`).
 
 use std::cell::OnceCell;
-use std::path::Path;
 
 use contract::effect::Effect;
 use contract::module::Context;
@@ -13,6 +12,7 @@ use contract::yaml::Placed;
 
 use crate::debconf;
 use crate::distribution;
+use crate::files;
 use crate::packages;
 use crate::pattern::Pattern;
 
@@ -223,7 +223,7 @@ impl<'a> Planner<'a> {
         let proxies = self.wanted.proxies.concat();
         let conf = self.wanted.conf.clone().unwrap_or_default();
         for (name, path, text) in [("proxy", PROXY_FILE, proxies), ("conf", CONF_FILE, conf)] {
-            let is_there = || matches!(self.ctx.probe.kind(Path::new(path)), Ok(Some(_)));
+            let is_there = || files::exists(self.ctx.probe, path);
             if !text.is_empty() {
                 self.plan.push(Step::new(name, [text::file(path, &text)]));
             } else if is_there() {

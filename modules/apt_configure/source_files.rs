@@ -12,6 +12,7 @@ use contract::plan::{Problem, Step};
 use contract::template::Variables;
 use contract::yaml::Placed;
 
+use crate::files;
 use crate::pattern::Pattern;
 
 use super::keyring::Keyring;
@@ -90,7 +91,7 @@ impl<'a> SourceFiles<'a> {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let label: String = name.chars().map(plain).collect();
         let noted = self.ctx.instance_dir.join("apt-repositories").join(label);
-        let is_so = matches!(self.ctx.probe.kind(&noted), Ok(Some(_)));
+        let is_so = files::exists(self.ctx.probe, &noted);
         let argv = ["add-apt-repository", "--no-update", name];
         let tool = ToolSpec::new(format!("repository {name}"), argv);
         step.effects.push(Effect::tool(tool.creates(&noted)));
@@ -107,10 +108,8 @@ impl<'a> SourceFiles<'a> {
             );
             problem(&entry.filename.place, message)
         })?;
-        let before = self.texts.get(&path).cloned().or_else(|| {
-            let bytes = self.ctx.probe.read(Path::new(&path)).ok().flatten()?;
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        });
+        let before = self.texts.get(&path).cloned();
+        let before = before.or_else(|| files::text(self.ctx.probe, &path));
         let mut text = before.clone().filter(|_| entry.appends).unwrap_or_default();
         let new = format!("{}\n", source.strip_suffix('\n').unwrap_or(source));
         // A source that is there is not written a second time.

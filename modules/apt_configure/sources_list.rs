@@ -2,8 +2,6 @@
 //!
 //! Source: cloud-init, `cloudinit/config/cc_apt_configure.py` (`generate_sources_list`).
 
-use std::path::Path;
-
 use contract::effect::Effect;
 use contract::module::Context;
 use contract::place::Place;
@@ -12,6 +10,7 @@ use contract::template::Variables;
 use contract::yaml::Placed;
 
 use crate::distribution;
+use crate::files;
 
 use super::keyring::Keyring;
 use super::mirrors::Mirrors;
@@ -77,8 +76,7 @@ pub(super) fn template(wanted: &Wanted, distribution: &str, ctx: &Context<'_>) -
     let names = [format!(".{distribution}.deb822"), String::new()];
     names.iter().find_map(|name| {
         let name = format!("{TEMPLATES}/sources.list{name}.tmpl");
-        let bytes = ctx.probe.read(Path::new(&name)).ok().flatten()?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = files::text(ctx.probe, &name)?;
         Some(Template {
             text: Placed::new(text, Place::whole(name.as_str())),
             name,
@@ -120,7 +118,7 @@ impl SourcesList<'_> {
         let file = format!("{PARTS}/{}.sources", self.distribution);
         step.effects.push(text::file(&file, &text));
         // Else its sources would count as well.
-        if matches!(self.ctx.probe.kind(Path::new(LINES)), Ok(Some(_))) {
+        if files::exists(self.ctx.probe, LINES) {
             step.effects.push(match self.distribution {
                 "ubuntu" => Effect::file(LINES, UBUNTU_LINES),
                 _ => Effect::Absent { at: LINES.into() },

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use contract::effect::Effect;
 use contract::module::Context;
-use contract::plan::Problem;
 use contract::template::Variables;
 
+use crate::files;
 use crate::told::Told;
 
 use super::FIRST_BOOT;
@@ -117,21 +117,9 @@ impl ClientRb {
     pub(super) fn file(&self, told: &mut Told<'_>, ctx: &Context<'_>) -> Option<Effect> {
         let path = told.path("config_path");
         let path = path.unwrap_or_else(|| "/etc/chef/client.rb".to_owned());
-        let template = ctx.probe.read(Path::new(TEMPLATE)).ok().flatten();
-        let text = match template {
-            None => self.lines(),
-            Some(template) => {
-                let template = String::from_utf8_lossy(&template);
-                match (ctx.render)(&template, &self.variables()) {
-                    Ok(text) => text,
-                    Err(error) => {
-                        let message = format!("{TEMPLATE}: {error}");
-                        told.problems.push(Problem::error(None, message));
-                        return None;
-                    }
-                }
-            }
-        };
+        let rendered = files::rendered(TEMPLATE, || self.variables(), ctx);
+        let text = rendered.unwrap_or_else(|| Ok(self.lines()));
+        let text = text.map_err(|problem| told.problems.push(problem)).ok()?;
         Some(Effect::file(PathBuf::from(path), text))
     }
 

@@ -19,6 +19,7 @@ use contract::plan::Problem;
 use contract::yaml::{Mapping, Value};
 
 use super::text;
+use crate::files;
 
 /// What the controller of a volume says that it is.
 const EBS: &str = "Amazon Elastic Block Store";
@@ -235,7 +236,7 @@ impl<'a> Names<'a> {
     }
 
     fn is_there(&self, path: &str) -> bool {
-        matches!(self.probe.kind(Path::new(path)), Ok(Some(_)))
+        files::exists(self.probe, path)
     }
 }
 

@@ -9,6 +9,7 @@ use contract::schema::{Key, Shape};
 use contract::yaml::Value;
 
 use crate::fields::Fields;
+use crate::files;
 use crate::switch;
 
 /// What `lxd init --auto` makes itself.
@@ -113,10 +114,7 @@ pub(super) fn tools(
         return Vec::new();
     }
     let is_default = name == DEFAULT_NAME && has_init;
-    let is_there = matches!(
-        probe.kind(&Path::new("/sys/class/net").join(&name)),
-        Ok(Some(_))
-    );
+    let is_there = files::exists(probe, Path::new("/sys/class/net").join(&name));
     let mut tools = Vec::new();
     if mode == "new" && (is_default || !is_there) {
         if is_default {

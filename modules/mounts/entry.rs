@@ -9,6 +9,7 @@ use contract::yaml::{Kind, Value};
 use super::fstab::{Fstab, MARK, escaped};
 use super::source::Sources;
 use crate::fields::wrong;
+use crate::files;
 
 /// More entries than this are a mistake.
 const ENTRIES_MAX: usize = 512;
@@ -229,6 +230,6 @@ pub(super) fn uses_systemd(probe: &dyn Probe) -> bool {
         "/usr/lib/systemd/systemd",
         "/lib/systemd/systemd",
     ];
-    let is_there = |path: &str| matches!(probe.kind(Path::new(path)), Ok(Some(_)));
+    let is_there = |path: &str| files::exists(probe, path);
     marks.into_iter().any(is_there)
 }

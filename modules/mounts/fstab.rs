@@ -1,8 +1,8 @@
 //! /etc/fstab: lines of ours between those of others.
 
-use std::path::Path;
-
 use contract::machine::Probe;
+
+use crate::files;
 
 pub(super) const PATH: &str = "/etc/fstab";
 /// What marks our lines, as it marks those of cloud-init.
@@ -17,8 +17,7 @@ pub(super) struct Fstab {
 
 impl Fstab {
     pub(super) fn read(probe: &dyn Probe) -> Self {
-        let bytes = probe.read(Path::new(PATH)).ok().flatten();
-        let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+        let text = files::text(probe, PATH).unwrap_or_default();
         let lines = text.lines();
         let kept = lines.filter(|line| !line.contains(MARK) && !line.trim().is_empty());
         let kept = kept.map(ToOwned::to_owned).collect();

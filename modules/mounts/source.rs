@@ -2,13 +2,12 @@
 //!
 //! Source: cloud-init, `cloudinit/config/cc_mounts.py` (`sanitize_devname`).
 
-use std::path::Path;
-
 use contract::machine::Probe;
 
 use crate::disk::names::{Names, Unknown};
 use crate::disk::{self, kernel_name, part_name};
 use crate::disk_setup::Fresh;
+use crate::files;
 
 /// Who knows what is there to be mounted.
 pub(super) struct Sources<'a> {
@@ -67,7 +66,7 @@ impl<'a> Sources<'a> {
     fn part(&self, path: &str, number: usize) -> Option<String> {
         let name = kernel_name(self.probe, path)?;
         let part = part_name(&name, number);
-        let is_there = |path: &str| matches!(self.probe.kind(Path::new(path)), Ok(Some(_)));
+        let is_there = |path: &str| files::exists(self.probe, path);
         let will_be = match self.fresh.iter().find(|disk| disk.name == name) {
             Some(disk) => number <= disk.parts,
             None => disk::device(self.probe, &part).is_some(),

@@ -16,6 +16,7 @@ use crate::decimal::Decimal;
 use crate::disk;
 use crate::disk::signature;
 use crate::fields::wrong;
+use crate::files;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -194,7 +195,7 @@ fn has_space_without_holes(kind: &str, probe: &dyn Probe) -> bool {
 }
 
 fn kernel(probe: &dyn Probe) -> Option<(u32, u32)> {
-    let release = disk::read(probe, "/proc/sys/kernel/osrelease")?;
+    let release = files::text(probe, "/proc/sys/kernel/osrelease")?;
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
@@ -207,7 +208,7 @@ fn free(probe: &dyn Probe, dir: &Path) -> Option<u64> {
 
 /// In bytes.
 fn memory(probe: &dyn Probe) -> Option<u64> {
-    let told = disk::read(probe, "/proc/meminfo")?;
+    let told = files::text(probe, "/proc/meminfo")?;
     let total = told
         .lines()
         .find_map(|line| line.strip_prefix("MemTotal:"))?;
