@@ -181,12 +181,6 @@ fn family_of(id: &str) -> Option<Family> {
     family.map(|(family, _)| *family)
 }
 
-/// Red Hat's family. Source: cloud-init, the distributions of `cloudinit/distros/` that inherit
-/// from `rhel.py`.
-pub(crate) fn is_red_hat_like(probe: &dyn Probe) -> bool {
-    family(probe) == Family::RedHat
-}
-
 /// What pip(1) is a part of. Source: cloud-init, `pip_package_name` of `cloudinit/distros/`.
 pub(crate) fn pip_package(probe: &dyn Probe) -> &'static str {
     match family(probe) {

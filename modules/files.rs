@@ -7,6 +7,9 @@ use contract::module::Context;
 use contract::plan::Problem;
 use contract::template::Variables;
 
+/// Where an image has cloud-init's templates.
+pub(crate) const TEMPLATES: &str = "/etc/cloud/templates";
+
 /// Whether something is there, links not followed. What cannot be seen is not.
 pub(crate) fn exists(probe: &dyn Probe, path: impl AsRef<Path>) -> bool {
     matches!(probe.kind(path.as_ref()), Ok(Some(_)))
@@ -19,12 +22,13 @@ pub(crate) fn text(probe: &dyn Probe, path: impl AsRef<Path>) -> Option<String> 
     Some(text.unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned()))
 }
 
-/// What a template of the image comes to; `None` if there is none.
+/// What one of cloud-init's templates, `resolv.conf`, comes to; `None` if the image has none.
 pub(crate) fn rendered(
-    template: &str,
+    name: &str,
     variables: impl FnOnce() -> Variables,
     ctx: &Context<'_>,
 ) -> Option<Result<String, Problem>> {
-    let rendered = (ctx.render)(&text(ctx.probe, template)?, &variables());
-    Some(rendered.map_err(|error| Problem::error(None, format!("{template}: {error}"))))
+    let path = format!("{TEMPLATES}/{name}.tmpl");
+    let rendered = (ctx.render)(&text(ctx.probe, &path)?, &variables());
+    Some(rendered.map_err(|error| Problem::error(None, format!("{path}: {error}"))))
 }

@@ -16,7 +16,7 @@ use contract::schema::{Key, Shape};
 use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
-use crate::distribution;
+use crate::distribution::{self, Family};
 use crate::fields::wrong;
 use crate::given_keys::{GIVEN, Given};
 use crate::host_files::{TYPES, absent, all, derive, is_there, is_whole, private, public};
@@ -270,7 +270,7 @@ fn make(kind: &'static str, quiet: bool, anew: bool, probe: &dyn Probe) -> Step 
 /// that script does; we look at the script.
 fn red_hat(key: &str, probe: &dyn Probe) -> Vec<Effect> {
     let has_group = probe.group("ssh_keys").is_ok_and(|gid| gid.is_some());
-    if !distribution::is_red_hat_like(probe) || !has_group {
+    if distribution::family(probe) != Family::RedHat || !has_group {
         return Vec::new();
     }
     let scripts = ["/usr/libexec/openssh/sshd-keygen", "/usr/sbin/sshd-keygen"];

@@ -130,7 +130,7 @@ impl Wanted {
         if let (None, None, Err(problem)) = (&self.fqdn, &self.hostname, tagged(ctx)) {
             told.push(problem);
         }
-        let default = || distribution::is_red_hat_like(ctx.probe);
+        let default = || distribution::family(ctx.probe) == Family::RedHat;
         let is_full = self
             .prefer_fqdn_over_hostname
             .map_or_else(default, |switch| switch.0);

@@ -18,8 +18,6 @@ mod tests;
 
 const ETC_HOSTS: &str = "/etc/hosts";
 
-const TEMPLATES: &str = "/etc/cloud/templates";
-
 const KEYS: &[Key] = &[Key::new(
     "manage_etc_hosts",
     Shape::OneOf(&[Shape::Switch, Shape::Word(&["localhost", "template"])]),
@@ -121,12 +119,12 @@ fn whole(names: &Names, ctx: &Context<'_>) -> Result<String, Problem> {
         Family::Arch => "arch".to_owned(),
         Family::Other => distribution::id(ctx.probe),
     };
-    let path = format!("{TEMPLATES}/hosts.{name}.tmpl");
+    let name = format!("hosts.{name}");
     let variables = || {
         let variables = Variables::default().text("hostname", &names.short);
         variables.text("fqdn", &names.full)
     };
-    files::rendered(&path, variables, ctx).unwrap_or_else(|| Ok(lines(family, names)))
+    files::rendered(&name, variables, ctx).unwrap_or_else(|| Ok(lines(family, names)))
 }
 
 /// Source: cloud-init, `templates/hosts.*.tmpl`.

@@ -219,14 +219,11 @@ impl Wanted {
         }
         let client = self.client.as_ref();
         let name = client.map_or("", |client| client.template);
-        let path = match name.strip_suffix('.') {
-            Some(_) => format!(
-                "/etc/cloud/templates/{name}{}.tmpl",
-                distribution::name(ctx)
-            ),
-            None => format!("/etc/cloud/templates/{name}.tmpl"),
+        let name = match name.ends_with('.') {
+            true => format!("{name}{}", distribution::name(ctx)),
+            false => name.to_owned(),
         };
-        if let Some(rendered) = files::rendered(&path, variables, ctx) {
+        if let Some(rendered) = files::rendered(&name, variables, ctx) {
             return rendered;
         }
         let dialect = client.map_or(Dialect::Ntp, |client| client.dialect);

@@ -199,8 +199,7 @@ fn text(file: &str, wanted: &Wanted, ctx: &Context<'_>) -> Result<String, Proble
     } else {
         "resolv.conf"
     };
-    let path = format!("/etc/cloud/templates/{name}.tmpl");
-    if let Some(rendered) = files::rendered(&path, || wanted.variables(), ctx) {
+    if let Some(rendered) = files::rendered(name, || wanted.variables(), ctx) {
         return rendered;
     }
     let mut lines = vec!["# Written by firstlight (manage_resolv_conf: true).".to_owned()];

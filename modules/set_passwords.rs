@@ -12,7 +12,7 @@ use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
 use crate::accounts::Wishes;
-use crate::distribution;
+use crate::distribution::{self, Family};
 use crate::sshd_config;
 use crate::switch;
 
@@ -372,7 +372,7 @@ fn service(ctx: &Context<'_>) -> String {
         .as_ref()
         .and_then(|info| info.get("ssh_svcname"));
     let own = named.and_then(Value::as_str).unwrap_or("ssh");
-    let fixed = distribution::is_red_hat_like(ctx.probe)
+    let fixed = distribution::family(ctx.probe) == Family::RedHat
         || [
             "alpine",
             "arch",

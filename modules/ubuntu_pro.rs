@@ -12,7 +12,7 @@ use contract::secret::Secret;
 use contract::yaml::{self, Kind, Mapping, Value};
 use serde::Deserialize;
 
-use crate::fields::{Fields, wrong};
+use crate::fields::{self, Fields, wrong};
 use crate::hidden::{self, has_password};
 use crate::{distribution, packages};
 
@@ -124,10 +124,8 @@ fn settings(fields: &Fields<'_>, ctx: &Context<'_>, plan: &mut Plan) {
     let Some(config) = fields.below("config", &mut plan.problems) else {
         return;
     };
-    let named = |(key, value): (&Value, _)| (key.to_text().unwrap_or_default(), value);
-    let mut pairs: Vec<(String, &Value)> = config.map.iter().map(named).collect();
-    pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
-    for (name, value) in pairs {
+    for (key, value) in fields::sorted(config.map) {
+        let name = key.to_text().unwrap_or_default();
         match setting(&name, value, &config, ctx, &mut plan.problems) {
             Ok(tool) => plan.push(Step::new(format!("config-{name}"), [Effect::tool(tool)])),
             Err(problem) => plan.problems.push(problem),

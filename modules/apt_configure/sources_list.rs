@@ -10,7 +10,7 @@ use contract::template::Variables;
 use contract::yaml::Placed;
 
 use crate::distribution;
-use crate::files;
+use crate::files::{self, TEMPLATES};
 
 use super::keyring::Keyring;
 use super::mirrors::Mirrors;
@@ -20,7 +20,6 @@ use super::wanted::Wanted;
 
 const LINES: &str = "/etc/apt/sources.list";
 const PARTS: &str = "/etc/apt/sources.list.d";
-const TEMPLATES: &str = "/etc/cloud/templates";
 const MIRRORS: &str = "/etc/apt/mirrors";
 
 /// Ubuntu's images keep /etc/apt/sources.list, to say where the sources are now.

@@ -11,7 +11,6 @@ use crate::told::Told;
 
 use super::FIRST_BOOT;
 
-const TEMPLATE: &str = "/etc/cloud/templates/chef_client.rb.tmpl";
 const HEAD: &str = "# Written by firstlight at every boot.";
 
 /// What may be said about client.rb, and what it is if nobody says it. Null leaves it out.
@@ -117,7 +116,7 @@ impl ClientRb {
     pub(super) fn file(&self, told: &mut Told<'_>, ctx: &Context<'_>) -> Option<Effect> {
         let path = told.path("config_path");
         let path = path.unwrap_or_else(|| "/etc/chef/client.rb".to_owned());
-        let rendered = files::rendered(TEMPLATE, || self.variables(), ctx);
+        let rendered = files::rendered("chef_client.rb", || self.variables(), ctx);
         let text = rendered.unwrap_or_else(|| Ok(self.lines()));
         let text = text.map_err(|problem| told.problems.push(problem)).ok()?;
         Some(Effect::file(PathBuf::from(path), text))
