@@ -108,6 +108,27 @@ impl<'a> Fields<'a> {
         lines.collect()
     }
 
+    /// The lines of a list that are words. One that is none costs itself alone, and `otherwise` is said.
+    pub(crate) fn words(
+        &self,
+        key: &str,
+        is_word: fn(&str) -> bool,
+        otherwise: &str,
+        told: &mut Vec<Problem>,
+    ) -> Vec<String> {
+        let mut words = self.lines(key, told);
+        let place = self.get(key).map(|value| value.place.clone());
+        words.retain(|word| {
+            let is_good = is_word(word);
+            if !is_good {
+                let message = format!("{}: {otherwise}", self.name(key));
+                told.push(Problem::error(place.clone(), message));
+            }
+            is_good
+        });
+        words
+    }
+
     /// A switch, or `default` if it is not given or a slip.
     pub(crate) fn switch(&self, key: &str, default: bool, told: &mut Vec<Problem>) -> bool {
         switch::or(default, &self.name(key), self.get(key), told)

@@ -229,19 +229,10 @@ fn limited(mut tool: ToolSpec) -> ToolSpec {
     tool.live_only()
 }
 
-/// Ids; one that is none costs itself alone.
+/// The ids of a list.
 fn words(fields: &Fields<'_>, name: &str, told: &mut Vec<Problem>) -> Vec<String> {
-    let place = fields.get(name).map(|value| value.place.clone());
-    let mut words = fields.lines(name, told);
-    words.retain(|word| {
-        let is_good = !word.is_empty() && !word.contains(char::is_whitespace);
-        if !is_good {
-            let message = format!("{}: expected one word for each", fields.name(name));
-            told.push(Problem::error(place.clone(), message));
-        }
-        is_good
-    });
-    words
+    let is_word = |word: &str| !word.is_empty() && !word.contains(char::is_whitespace);
+    fields.words(name, is_word, "expected one word for each", told)
 }
 
 #[cfg(test)]

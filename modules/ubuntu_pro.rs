@@ -185,8 +185,9 @@ fn attach(pro: &Value, fields: &Fields<'_>, plan: &mut Plan) {
     let is_auto =
         !features.is_some_and(|features| features.switch("disable_auto_attach", false, told));
     let token = fields.line("token", told).filter(|token| !token.is_empty());
-    let enable = services(fields, "enable", told);
-    let beta = services(fields, "enable_beta", told);
+    let mut services = |name| fields.words(name, is_word, "that is no name of a service", told);
+    let enable = services("enable");
+    let beta = services("enable_beta");
     let has_only_features = fields
         .map
         .keys()
@@ -228,21 +229,6 @@ fn configuration(token: String, pro: &Value) -> String {
     let pair = (value("token".into()), value(token.into()));
     let map: Mapping = std::iter::once(pair).collect();
     yaml::to_string(&value(Kind::Map(map)))
-}
-
-/// Names of services; one that is none costs itself alone.
-fn services(fields: &Fields<'_>, name: &str, told: &mut Vec<Problem>) -> Vec<String> {
-    let mut lines = fields.lines(name, told);
-    let place = fields.get(name).map(|value| value.place.clone());
-    lines.retain(|line| {
-        let is_good = is_word(line);
-        if !is_good {
-            let message = format!("{}: that is no name of a service", fields.name(name));
-            told.push(Problem::error(place.clone(), message));
-        }
-        is_good
-    });
-    lines
 }
 
 /// Whether it can stand in arguments and in JSON as it is.
