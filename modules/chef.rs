@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use contract::effect::{CommandSpec, Effect, Mode, Owner, Program};
+use contract::effect::{CommandSpec, Effect, Mode, Program};
 use contract::machine::FileKind;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::place::Place;
@@ -248,12 +248,9 @@ fn directories(told: &mut Told<'_>, client: Option<&ClientRb>, ctx: &Context<'_>
         let kind = ctx.probe.kind(Path::new(path));
         !matches!(kind, Ok(Some(FileKind::Directory | FileKind::Link)))
     });
-    let made = seen.iter().map(|path| Effect::Directory {
-        at: path.as_str().into(),
-        mode: Mode::PUBLIC_DIR,
-        owner: Owner::Root,
-    });
-    made.collect()
+    let made = seen.iter().map(String::as_str);
+    made.map(|path| Effect::directory(path, Mode::PUBLIC_DIR))
+        .collect()
 }
 
 fn validation(told: &mut Told<'_>, key: &str, ctx: &Context<'_>) -> Option<Effect> {

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use contract::effect::{Effect, Mode, Owner, Target, ToolSpec, Wait};
+use contract::effect::{Effect, Mode, ToolSpec, Wait};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
@@ -174,11 +174,7 @@ fn mounted(entries: &[Entry], table: &Fstab, swap: Option<&str>, ctx: &Context<'
     for point in points {
         // One that is there keeps its mode.
         if let Ok(None) = ctx.probe.kind(Path::new(&point)) {
-            effects.push(Effect::Directory {
-                at: Target::from(point.as_str()),
-                mode: Mode::PUBLIC_DIR,
-                owner: Owner::Root,
-            });
+            effects.push(Effect::directory(point.as_str(), Mode::PUBLIC_DIR));
         }
     }
     let text = table.with(

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use contract::effect::{CommandSpec, Effect, Mode, Owner, Program, UnitVerb};
+use contract::effect::{CommandSpec, Effect, Mode, Program, UnitVerb};
 use contract::machine::FileKind;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
@@ -104,7 +104,7 @@ fn plan(mut told: Told<'_>, ctx: &Context<'_>) -> Plan {
         ctx,
         &mut told.problems,
     ));
-    effects.push(directory(&dir, Mode::PUBLIC_DIR));
+    effects.push(Effect::directory(dir.as_str(), Mode::PUBLIC_DIR));
     for (file, value) in [("minion", conf), ("grains", grains)] {
         let text = value.map(yaml::to_string);
         effects.extend(text.map(|text| Effect::file(format!("{dir}/{file}").as_str(), text)));
@@ -146,7 +146,7 @@ fn keys(told: &mut Told<'_>, dir: &str, ctx: &Context<'_>) -> Vec<Effect> {
     };
     let pki = told.path("pki_dir").unwrap_or_else(|| pki_dir(dir, ctx));
     vec![
-        directory(&pki, Mode::PRIVATE_EXEC),
+        Effect::directory(pki.as_str(), Mode::PRIVATE_EXEC),
         Effect::file(format!("{pki}/minion.pub").as_str(), public),
         Effect::secret_file(format!("{pki}/minion.pem").as_str(), private, Mode::PRIVATE),
     ]
@@ -165,14 +165,6 @@ fn pki_dir(dir: &str, ctx: &Context<'_>) -> String {
         old
     } else {
         new
-    }
-}
-
-fn directory(path: &str, mode: Mode) -> Effect {
-    Effect::Directory {
-        at: path.into(),
-        mode,
-        owner: Owner::Root,
     }
 }
 

@@ -147,11 +147,7 @@ fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
 fn made(file: &str, mebibytes: u64, dir: &Path, probe: &dyn Probe) -> Vec<Effect> {
     let mut effects = Vec::new();
     if let Ok(None) = probe.kind(dir) {
-        effects.push(Effect::Directory {
-            at: Target::Path(dir.to_owned()),
-            mode: Mode::PUBLIC_DIR,
-            owner: Owner::Root,
-        });
+        effects.push(Effect::directory(dir.to_owned(), Mode::PUBLIC_DIR));
     }
     effects.push(Effect::File(FileSpec {
         at: Target::from(file),

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use contract::effect::{BlockSpec, Effect, Mode, Owner, Text};
+use contract::effect::{BlockSpec, Effect, Mode, Text};
 use contract::machine::Probe;
 use contract::name::UserName;
 
@@ -18,11 +18,7 @@ const DOAS_OPTIONS: &[&str] = &["nolog", "nopass", "persist", "keepenv"];
 
 /// The user's rules among those that sudo reads, in a file that visudo(8) finds good.
 pub(super) fn sudo(user: &UserName, rules: &[String], probe: &dyn Probe) -> Vec<Effect> {
-    let directory = Effect::Directory {
-        at: SUDOERS_DIR.into(),
-        mode: Mode::new(0o750),
-        owner: Owner::Root,
-    };
+    let directory = Effect::directory(SUDOERS_DIR, Mode::new(0o750));
     let lines: String = rules
         .iter()
         .map(|rule| format!("{user} {rule}\n"))

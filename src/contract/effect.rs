@@ -205,6 +205,16 @@ impl Effect {
         })
     }
 
+    /// A directory of root's.
+    #[must_use]
+    pub fn directory(at: impl Into<Target>, mode: Mode) -> Self {
+        Self::Directory {
+            at: at.into(),
+            mode,
+            owner: Owner::Root,
+        }
+    }
+
     /// A user account.
     #[must_use]
     pub fn user(spec: UserSpec) -> Self {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use contract::effect::{Effect, Mode, Owner, Target};
+use contract::effect::{Effect, Mode, Target};
 use contract::error::EffectError;
 use contract::instance::InstanceMetadata;
 use contract::machine::{Machine, Probe};
@@ -68,11 +68,7 @@ impl Store {
             .map(|path| (path, Mode::PRIVATE_EXEC))
             .chain([(PathBuf::from("/run/firstlight"), Mode::PUBLIC_DIR)])
         {
-            machine.apply(&Effect::Directory {
-                at: path.into(),
-                mode,
-                owner: Owner::Root,
-            })?;
+            machine.apply(&Effect::directory(path, mode))?;
         }
         let key = dir.join("key");
         if read(machine, &key)?.is_none() {

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use contract::effect::{Effect, Mode, Owner};
+use contract::effect::{Effect, Mode};
 use contract::instance::InstanceMetadata;
 use contract::machine::Probe;
 use contract::name::InstanceId;
@@ -92,11 +92,7 @@ fn directories(probe: &dyn Probe, dir: &Path) -> Vec<Effect> {
         .chain(own);
     let missing = all.filter(|path| matches!(probe.kind(path), Ok(None)));
     missing
-        .map(|path| Effect::Directory {
-            at: path.into(),
-            mode: Mode::PUBLIC_DIR,
-            owner: Owner::Root,
-        })
+        .map(|path| Effect::directory(path, Mode::PUBLIC_DIR))
         .collect()
 }
 
