@@ -99,7 +99,7 @@ const VERIFIED: &[(&str, &[&str])] = &[
 /// The machine is looked at only if there is such a module.
 pub fn keep_verified(entries: &mut Vec<Entry>, config: &Config, probe: &dyn Probe) -> Vec<Problem> {
     let mut release = None;
-    let mut problems = Vec::new();
+    let mut left = Vec::new();
     entries.retain(|entry| {
         let name = entry.facts.name;
         // Most have nothing to do, and that is seen at once.
@@ -113,10 +113,13 @@ pub fn keep_verified(entries: &mut Vec<Entry>, config: &Config, probe: &dyn Prob
         if release.is_one_of(ids) || is_insisted_on(name, config) {
             return true;
         }
-        problems.extend(left_out(entry, config));
+        left.push(*entry);
         false
     });
-    problems
+    let told = left
+        .iter()
+        .filter_map(|entry| left_out(entry, entries, config));
+    told.collect()
 }
 
 fn of(module: &str) -> Option<&'static [&'static str]> {
@@ -130,10 +133,21 @@ fn is_insisted_on(module: &str, config: &Config) -> bool {
     names.any(|name| name.replace('-', "_") == module)
 }
 
-/// What to say of it: nothing if nobody asked for it.
-fn left_out(entry: &Entry, config: &Config) -> Option<Problem> {
+/// What to say of it: nothing if nobody asked for it. A key that one of the others reads asks nothing of
+/// this one, such as `system_info`, which every image has.
+fn left_out(entry: &Entry, others: &[Entry], config: &Config) -> Option<Problem> {
+    let is_read = |key: &str| {
+        others
+            .iter()
+            .any(|own| own.facts.key_names().contains(&key))
+    };
     let asked = |key| Some((key, config.get(key)?.place.clone()));
-    let (key, place): (&str, Place) = entry.facts.key_names().into_iter().find_map(asked)?;
+    let mut keys = entry
+        .facts
+        .key_names()
+        .into_iter()
+        .filter(|key| !is_read(key));
+    let (key, place): (&str, Place) = keys.find_map(asked)?;
     let name = entry.facts.name;
     let message = format!("{key}: nothing is done on this distribution, as with cloud-init");
     let hint = format!("`unverified_modules: [{name}]` does it nevertheless");
@@ -174,6 +188,7 @@ mod tests {
             ("ID=debian\n",                        format!("{{{ASKED}, unverified_modules: [resolv-conf]}}"), true, false),
             // Nothing is to be done, and nothing is said.
             ("ID=debian\n",                        "packages: [a]".to_owned(),                          true,  false),
+            ("ID=\"amzn\"\n",                      "system_info: {distro: amazon}".to_owned(),          true,  false),
         ];
         for (release, config, is_kept, is_told) in table {
             let (found, told) = kept(release, &config);
