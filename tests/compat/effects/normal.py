@@ -162,7 +162,7 @@ def normal_file(path, file, document):
         lines = [" ".join(line.split()) for line in lines] if matches(path, SPACED) else lines
         text = "\n".join([*lines, ""])
     elif matches(path, YAML):
-        text = json.dumps(yaml.safe_load(text), indent=1, sort_keys=True)
+        text = json.dumps(yaml.safe_load(text), indent=1, sort_keys=True, default=str)
     elif matches(path, SETTINGS):
         text = normal_settings(text)
     elif path == "etc/fstab":
