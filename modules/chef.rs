@@ -179,13 +179,7 @@ impl Module for Chef {
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
-        let Some(want) = &want.chef else {
-            return Plan::nothing();
-        };
-        match Told::of(NAME, want) {
-            Ok(told) => plan(told, ctx),
-            Err(plan) => plan,
-        }
+        Told::plan(NAME, want.chef.as_ref(), |told| plan(told, ctx))
     }
 }
 

@@ -104,8 +104,8 @@ const DEBIAN_ARCHITECTURES: &[(&str, &str)] = &[
 
 /// Ids, Debian's names of architectures (none: all), the archive and the one of security updates.
 ///
-/// Source: cloud-init, `cloudinit/config/cc_apt_configure.py` (`get_default_mirrors`) for Ubuntu, and
-/// Debian's sources.list(5).
+/// Source: cloud-init, for Ubuntu `cloudinit/config/cc_apt_configure.py` (`PRIMARY_ARCH_MIRRORS`,
+/// `PORTS_MIRRORS`), for Debian `config/cloud.cfg.tmpl` (`package_mirrors`).
 type Archive = (
     &'static str,
     &'static [&'static str],

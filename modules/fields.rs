@@ -1,7 +1,7 @@
 //! The fields of a mapping, each read by itself: one that is wrong costs itself alone.
 
 use contract::place::Place;
-use contract::plan::Problem;
+use contract::plan::{Plan, Problem, Step};
 use contract::yaml::{Kind, Mapping, Placed, Value};
 
 use crate::switch;
@@ -23,6 +23,20 @@ impl<'a> Fields<'a> {
         }
         told.push(wrong(path, value, "a mapping"));
         None
+    }
+
+    /// What a module wants of its only key, if that is given: one step at most.
+    pub(crate) fn plan(
+        name: &str,
+        want: Option<&'a Value>,
+        step: impl FnOnce(&Self, &mut Vec<Problem>) -> Option<Step>,
+    ) -> Plan {
+        let mut plan = Plan::nothing();
+        let told = &mut plan.problems;
+        let fields = want.and_then(|want| Self::of(name, want, told));
+        let step = fields.and_then(|fields| step(&fields, told));
+        plan.steps.extend(step);
+        plan
     }
 
     /// A field, unless it is null.

@@ -254,28 +254,14 @@ fn is_good(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use contract::testing::{FakeMachine, Setting};
+    use contract::testing::{Files, Setting};
 
     use super::*;
-
-    /// Paths with what is in them.
-    type Files<'a> = &'a [(&'a str, &'a str)];
 
     const ALL: &str =
         "keyboard: {layout: de, model: pc104, variant: nodeadkeys, options: 'ctrl:nocaps'}";
     const MAP: (&str, &str) = ("/usr/share/bkeymaps/de/de-nodeadkeys.bmap.gz", "");
     const SETUP: (&str, &str) = ("/usr/lib/systemd/system/console-setup.service", "");
-
-    fn on(id: &str, files: Files<'_>) -> Setting {
-        let machine = FakeMachine::with(files);
-        let release = format!("ID={id}\n").into_bytes();
-        let path = PathBuf::from("/etc/os-release");
-        machine.files.borrow_mut().insert(path, release);
-        Setting {
-            machine,
-            ..Setting::default()
-        }
-    }
 
     fn lines(plan: &Plan) -> Vec<String> {
         let argv = |effect: &Effect| match effect {
@@ -300,11 +286,13 @@ mod tests {
             ("alpine", &[MAP],    "keyboard: {layout: de, variant: de-nodeadkeys}", &[r#"["setup-keymap", "de", "de-nodeadkeys"]"#]),
         ];
         for (id, files, config, wanted) in table {
-            let plan = on(id, files).plan::<Keyboard>(config);
+            let plan = Setting::on(id, files).plan::<Keyboard>(config);
             assert_eq!(lines(&plan), wanted, "{id}");
             assert_eq!(plan.problems, [], "{id}");
         }
-        let text = on("debian", &[]).plan::<Keyboard>(ALL).text_of(DEBIAN_CONF);
+        let text = Setting::on("debian", &[])
+            .plan::<Keyboard>(ALL)
+            .text_of(DEBIAN_CONF);
         let wanted = "XKBMODEL=\"pc104\"\nXKBLAYOUT=\"de\"\nXKBVARIANT=\"nodeadkeys\"\n\
                       XKBOPTIONS=\"ctrl:nocaps\"\n\nBACKSPACE=\"guess\"\n";
         assert!(text.unwrap().ends_with(wanted));
@@ -313,16 +301,17 @@ mod tests {
     #[test]
     fn nothing_is_run_when_it_is_so_already() {
         let x11 = "Section \"InputClass\"\n        Option \"XkbLayout\" \"de\"\n        Option \"XkbModel\" \"pc105\"\nEndSection\n";
-        let plan = on("rhel", &[(X11_CONF, x11)]).plan::<Keyboard>("keyboard: {layout: de}");
+        let plan =
+            Setting::on("rhel", &[(X11_CONF, x11)]).plan::<Keyboard>("keyboard: {layout: de}");
         assert_eq!(plan, Plan::nothing());
-        let plan = on("rhel", &[(X11_CONF, x11)]).plan::<Keyboard>(ALL);
+        let plan = Setting::on("rhel", &[(X11_CONF, x11)]).plan::<Keyboard>(ALL);
         assert_eq!(plan.steps.len(), 1);
         let files = [
             MAP,
             (ALPINE_CONF, "KEYMAP=/etc/keymap/de-nodeadkeys.bmap.gz\n"),
         ];
         let config = "keyboard: {layout: de, variant: de-nodeadkeys}";
-        let plan = on("alpine", &files).plan::<Keyboard>(config);
+        let plan = Setting::on("alpine", &files).plan::<Keyboard>(config);
         assert_eq!(plan, Plan::nothing());
     }
 
@@ -342,7 +331,7 @@ mod tests {
             ("gentoo", "{layout: de}",                    "keyboard: how it is set on this distribution is not known"),
         ];
         for (id, keyboard, says) in table {
-            let plan = on(id, &[MAP]).plan::<Keyboard>(&format!("keyboard: {keyboard}"));
+            let plan = Setting::on(id, &[MAP]).plan::<Keyboard>(&format!("keyboard: {keyboard}"));
             assert!(plan.steps.is_empty(), "{keyboard}");
             let said: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
             assert_eq!(said, [says], "{keyboard}");

@@ -106,15 +106,8 @@ impl Module for Landscape {
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
-        let Some(landscape) = want.landscape else {
-            return Plan::nothing();
-        };
-        let mut plan = Plan::nothing();
-        let told = &mut plan.problems;
-        let fields = Fields::of(NAME, &landscape, told);
-        plan.steps
-            .extend(fields.and_then(|fields| step(&fields, ctx, told)));
-        plan
+        let step = |fields: &Fields<'_>, told: &mut _| step(fields, ctx, told);
+        Fields::plan(NAME, want.landscape.as_ref(), step)
     }
 }
 

@@ -57,27 +57,24 @@ impl Module for Mcollective {
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
-        let Some(want) = &want.mcollective else {
-            return Plan::nothing();
-        };
-        let mut told = match Told::of(NAME, want) {
-            Ok(told) => told,
-            Err(plan) => return plan,
-        };
-        let package = packages::named(NAME);
-        let mut effects = Vec::new();
-        let package = packages::wanted(NAME, vec![package], false, ctx, &mut told.problems);
-        effects.extend(package);
-        if let Some(mut conf) = told.below("conf") {
-            effects.extend(configuration(&mut conf));
-            told.problems.append(&mut conf.problems);
-        }
-        let mut server = Step::new("server", effects);
-        server.on_change = vec![services::job(UnitVerb::Restart, NAME, ctx.probe)];
-        let mut plan = Plan::from(server);
-        plan.problems = told.problems;
-        plan
+        Told::plan(NAME, want.mcollective.as_ref(), |told| server(told, ctx))
     }
+}
+
+fn server(mut told: Told<'_>, ctx: &Context<'_>) -> Plan {
+    let package = packages::named(NAME);
+    let mut effects = Vec::new();
+    let package = packages::wanted(NAME, vec![package], false, ctx, &mut told.problems);
+    effects.extend(package);
+    if let Some(mut conf) = told.below("conf") {
+        effects.extend(configuration(&mut conf));
+        told.problems.append(&mut conf.problems);
+    }
+    let mut server = Step::new("server", effects);
+    server.on_change = vec![services::job(UnitVerb::Restart, NAME, ctx.probe)];
+    let mut plan = Plan::from(server);
+    plan.problems = told.problems;
+    plan
 }
 
 /// The certificates, and the lines of server.cfg.
@@ -144,32 +141,12 @@ fn setting(section: Option<&str>, name: &str, value: String) -> Setting {
 
 #[cfg(test)]
 mod tests {
-    use contract::testing::{FakeMachine, Setting as World};
+    use contract::testing::Setting;
 
     use super::*;
 
     fn plan(config: &str) -> Plan {
-        World {
-            machine: FakeMachine::with(&[("/etc/os-release", "ID=debian\n")]),
-            ..World::default()
-        }
-        .plan::<Mcollective>(config)
-    }
-
-    /// The lines that are put into server.cfg, with their sections.
-    fn lines(plan: &Plan) -> Vec<String> {
-        let settings = plan.effects().find_map(|effect| match effect {
-            Effect::Block(block) => match &block.text {
-                Text::Settings { settings, .. } => Some(settings),
-                _ => None,
-            },
-            _ => None,
-        });
-        let settings = settings.into_iter().flatten().map(|setting| {
-            let section = setting.section.as_deref().unwrap_or("");
-            format!("{section}/{} = {}", setting.name, setting.value.expose())
-        });
-        settings.collect()
+        Setting::on("debian", &[]).plan::<Mcollective>(config)
     }
 
     #[test]
@@ -202,7 +179,7 @@ mcollective:
             ]
         );
         assert_eq!(
-            lines(&plan),
+            plan.settings(),
             [
                 "/plugin.ssl_server_public = /etc/mcollective/ssl/server-public.pem",
                 "/securityprovider = ssl",
@@ -242,7 +219,7 @@ mcollective:
         ];
         for (config, wanted, says) in table {
             let plan = plan(&format!("mcollective: {config}"));
-            assert_eq!(lines(&plan), wanted, "{config}");
+            assert_eq!(plan.settings(), wanted, "{config}");
             assert_eq!(plan.problems[0].to_string(), says, "{config}");
         }
     }

@@ -149,13 +149,9 @@ impl Module for Puppet {
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
-        let Some(want) = &want.puppet else {
-            return Plan::nothing();
-        };
-        match Told::of(NAME, want) {
-            Ok(told) => Agent::of(told, ctx).plan(),
-            Err(plan) => plan,
-        }
+        Told::plan(NAME, want.puppet.as_ref(), |told| {
+            Agent::of(told, ctx).plan()
+        })
     }
 }
 

@@ -75,13 +75,7 @@ impl Module for SaltMinion {
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
-        let Some(want) = &want.salt_minion else {
-            return Plan::nothing();
-        };
-        match Told::of(NAME, want) {
-            Ok(told) => plan(told, ctx),
-            Err(plan) => plan,
-        }
+        Told::plan(NAME, want.salt_minion.as_ref(), |told| plan(told, ctx))
     }
 }
 

@@ -53,15 +53,8 @@ impl Module for Spacewalk {
     type Section = Section;
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
-        let Some(spacewalk) = want.spacewalk else {
-            return Plan::nothing();
-        };
-        let mut plan = Plan::nothing();
-        let told = &mut plan.problems;
-        let fields = Fields::of(NAME, &spacewalk, told);
-        plan.steps
-            .extend(fields.and_then(|fields| step(&fields, ctx, told)));
-        plan
+        let step = |fields: &Fields<'_>, told: &mut _| step(fields, ctx, told);
+        Fields::plan(NAME, want.spacewalk.as_ref(), step)
     }
 }
 

@@ -34,6 +34,18 @@ impl<'a> Told<'a> {
         fields.map(Self::from).ok_or(plan)
     }
 
+    /// What a module wants of its only key, if that is given.
+    pub(crate) fn plan(
+        name: &str,
+        want: Option<&'a Value>,
+        plan: impl FnOnce(Self) -> Plan,
+    ) -> Plan {
+        let Some(want) = want else {
+            return Plan::nothing();
+        };
+        Self::of(name, want).map_or_else(|plan| plan, plan)
+    }
+
     /// The fields of a field that is a mapping.
     pub(crate) fn below(&mut self, key: &str) -> Option<Self> {
         let below = self.fields.below(key, &mut self.problems)?;

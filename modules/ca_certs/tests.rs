@@ -1,4 +1,4 @@
-use contract::testing::{FakeMachine, Setting};
+use contract::testing::{Files, Setting};
 
 use super::*;
 
@@ -16,20 +16,6 @@ ca_certs:
       MIIC
       -----END CERTIFICATE-----
 ";
-
-/// Paths with what is in them.
-type Files<'a> = &'a [(&'a str, &'a str)];
-
-fn on(id: &str, files: Files<'_>) -> Setting {
-    let machine = FakeMachine::with(files);
-    let release = format!("ID={id}\n").into_bytes();
-    let path = PathBuf::from("/etc/os-release");
-    machine.files.borrow_mut().insert(path, release);
-    Setting {
-        machine,
-        ..Setting::default()
-    }
-}
 
 fn update(plan: &Plan) -> Vec<String> {
     let steps = plan.steps.iter().flat_map(|step| &step.on_change);
@@ -90,7 +76,7 @@ fn each_distribution_has_its_own_places() {
         ]),
     ];
     for (id, files, program, lines) in table {
-        let plan = on(id, files).plan::<CaCerts>(CONFIG);
+        let plan = Setting::on(id, files).plan::<CaCerts>(CONFIG);
         assert_eq!(effects(&plan), lines, "{id}");
         assert_eq!(update(&plan), [program], "{id}");
         assert_eq!(plan.problems.is_empty(), id != "sles", "{id}: {plan:?}");
@@ -99,7 +85,7 @@ fn each_distribution_has_its_own_places() {
 
 #[test]
 fn a_certificate_is_written_as_it_stands() {
-    let plan = on("debian", &[]).plan::<CaCerts>(CONFIG);
+    let plan = Setting::on("debian", &[]).plan::<CaCerts>(CONFIG);
     let path = "/usr/local/share/ca-certificates/cloud-init-ca-cert-1.crt";
     assert_eq!(plan.text_of(path).as_deref(), Some(PEM));
 }
@@ -109,13 +95,13 @@ fn the_distributions_own_are_deselected_once() {
     let list = "/etc/ca-certificates.conf";
     let text = "# packaged\n\nmozilla/A.crt\n!mozilla/B.crt\nmozilla/C.crt\n";
     let config = "ca-certs: {remove-defaults: true}";
-    let plan = on("ubuntu", &[(list, text)]).plan::<CaCerts>(config);
+    let plan = Setting::on("ubuntu", &[(list, text)]).plan::<CaCerts>(config);
     let wanted = format!("# packaged\n\n{NOTE}\n!mozilla/A.crt\n!mozilla/B.crt\n!mozilla/C.crt\n");
     assert_eq!(plan.text_of(list), Some(wanted.clone()));
 
     let answered = "Name: other\nValue: no\n\nName: ca-certificates/trust_new_crts\nValue: no\n\n";
     let files = [(list, wanted.as_str()), (ANSWERS, answered)];
-    let plan = on("ubuntu", &files).plan::<CaCerts>(config);
+    let plan = Setting::on("ubuntu", &files).plan::<CaCerts>(config);
     assert_eq!(plan, Plan::nothing());
 }
 
@@ -134,13 +120,13 @@ fn what_is_wrong_costs_itself_alone() {
          "test:1:12: ca-certs: the old spelling is ignored beside `ca_certs`"),
     ];
     for (config, count, says) in table {
-        let plan = on("debian", &[]).plan::<CaCerts>(&config);
+        let plan = Setting::on("debian", &[]).plan::<CaCerts>(&config);
         assert_eq!(effects(&plan).len(), count, "{config}");
         let said = plan.problems[0].to_string();
         assert!(said.starts_with(says), "{config}: {said}");
         assert_eq!(plan.problems.len(), 1, "{config}: {plan:?}");
     }
-    let plan = on("gentoo", &[]).plan::<CaCerts>(CONFIG);
+    let plan = Setting::on("gentoo", &[]).plan::<CaCerts>(CONFIG);
     let said = plan.problems[0].to_string();
     assert!(said.contains("nothing is known of certificates"), "{said}");
 }

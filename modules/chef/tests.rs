@@ -1,22 +1,12 @@
-use contract::testing::{FakeMachine, Setting as World};
+use contract::testing::{Files, Setting};
 
 use super::*;
 
-const DEBIAN: (&str, &str) = ("/etc/os-release", "ID=debian\n");
 const CLIENT: (&str, &str) = (PROGRAM, "");
 const SERVER: &str = "server_url: 'https://chef.example.com', validation_name: v";
 
-/// Paths with what is in them.
-type Files<'a> = &'a [(&'a str, &'a str)];
-
 fn plan(files: Files<'_>, config: &str) -> Plan {
-    let mut all = vec![DEBIAN];
-    all.extend(files);
-    World {
-        machine: FakeMachine::with(&all),
-        ..World::default()
-    }
-    .plan::<Chef>(config)
+    Setting::on("debian", files).plan::<Chef>(config)
 }
 
 /// Steps with what they bring about, directories left out.

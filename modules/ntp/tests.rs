@@ -1,24 +1,10 @@
-use contract::testing::{FakeMachine, Setting};
+use contract::testing::{Files, Setting};
 
 use super::*;
 
 const CHRONYD: (&str, &str) = ("/usr/sbin/chronyd", "");
 const TIMESYNCD: (&str, &str) = ("/lib/systemd/systemd-timesyncd", "");
 const NTPD: (&str, &str) = ("/usr/sbin/ntpd", "");
-
-/// Paths with what is in them.
-type Files<'a> = &'a [(&'a str, &'a str)];
-
-fn on(id: &str, files: Files<'_>) -> Setting {
-    let machine = FakeMachine::with(files);
-    let release = format!("ID={id}\n").into_bytes();
-    let path = PathBuf::from("/etc/os-release");
-    machine.files.borrow_mut().insert(path, release);
-    Setting {
-        machine,
-        ..Setting::default()
-    }
-}
 
 #[test]
 fn the_client_is_the_one_that_is_there_or_else_the_distributions_first() {
@@ -44,7 +30,7 @@ fn the_client_is_the_one_that_is_there_or_else_the_distributions_first() {
         ("debian", &[CHRONYD],            "{ntp: {ntp_client: auto, config: {service_name: my.timer}}}", &[&format!("file {chrony} (0644)"), "reload-or-restart my.timer"]),
     ];
     for (id, files, config, lines) in table {
-        let plan = on(id, files).plan::<Ntp>(config);
+        let plan = Setting::on(id, files).plan::<Ntp>(config);
         assert_eq!(plan.lines(), lines, "{id} {config}");
         assert_eq!(plan.problems, [], "{id} {config}");
     }
@@ -64,7 +50,7 @@ fn without_a_template_in_the_image_the_file_is_like_the_distributions_own() {
         ("alpine", NTPD,      nothing, "/etc/ntp.conf",           "server 0.pool.ntp.org\nserver 1.pool.ntp.org\n"),
     ];
     for (id, client, config, path, wanted) in table {
-        let plan = on(id, &[client]).plan::<Ntp>(config);
+        let plan = Setting::on(id, &[client]).plan::<Ntp>(config);
         let text = plan.text_of(path).unwrap();
         let behind = text
             .strip_prefix("# Written by firstlight (ntp).\n")
@@ -76,7 +62,7 @@ fn without_a_template_in_the_image_the_file_is_like_the_distributions_own() {
 #[test]
 fn a_template_of_the_image_or_of_the_configuration_comes_first() {
     let template = "/etc/cloud/templates/chrony.conf.debian.tmpl";
-    let setting = on("debian", &[CHRONYD, (template, "the image's\n")]);
+    let setting = Setting::on("debian", &[CHRONYD, (template, "the image's\n")]);
     let text = |config| {
         let plan = setting.plan::<Ntp>(config);
         plan.text_of("/etc/chrony/chrony.conf")
@@ -84,7 +70,7 @@ fn a_template_of_the_image_or_of_the_configuration_comes_first() {
     assert_eq!(text("ntp: {}").as_deref(), Some("the image's\n"));
     let own = "ntp: {config: {template: my own}}";
     assert_eq!(text(own).as_deref(), Some("my own"));
-    let setting = on(
+    let setting = Setting::on(
         "amzn",
         &[
             CHRONYD,
@@ -98,7 +84,7 @@ fn a_template_of_the_image_or_of_the_configuration_comes_first() {
 #[test]
 fn what_the_distribution_said_stays_beside_and_the_second_plan_changes_nothing() {
     let path = "/etc/chrony/chrony.conf";
-    let setting = on("debian", &[CHRONYD, (path, "pool 2.debian.pool.ntp.org\n")]);
+    let setting = Setting::on("debian", &[CHRONYD, (path, "pool 2.debian.pool.ntp.org\n")]);
     let plan = setting.plan::<Ntp>("ntp: {servers: [a]}");
     let kept = "/etc/chrony/chrony.conf.dist";
     assert_eq!(
@@ -106,13 +92,13 @@ fn what_the_distribution_said_stays_beside_and_the_second_plan_changes_nothing()
         Some("pool 2.debian.pool.ntp.org\n")
     );
     let text = plan.text_of(path).unwrap();
-    let setting = on("debian", &[CHRONYD, (path, &text)]);
+    let setting = Setting::on("debian", &[CHRONYD, (path, &text)]);
     let plan = setting.plan::<Ntp>("ntp: {servers: [a]}");
     assert_eq!(plan.text_of(kept), None);
     assert_eq!(plan.text_of(path), Some(text));
     // Another instance of the image does not put the last one's in the place of the distribution's.
     let files = [CHRONYD, (path, "of another instance"), (kept, "the first")];
-    let plan = on("debian", &files).plan::<Ntp>("ntp: {servers: [a]}");
+    let plan = Setting::on("debian", &files).plan::<Ntp>("ntp: {servers: [a]}");
     assert_eq!(plan.text_of(kept), None);
 }
 
@@ -130,7 +116,7 @@ ntp:
     template: |
       {{servers}}
 ";
-    let plan = on("debian", &[]).plan::<Ntp>(whole);
+    let plan = Setting::on("debian", &[]).plan::<Ntp>(whole);
     assert_eq!(
         plan.lines(),
         [
@@ -139,7 +125,8 @@ ntp:
             "reload-or-restart mined.service",
         ]
     );
-    let plan = on("debian", &[]).plan::<Ntp>("ntp: {ntp_client: mine, config: {confpath: /a}}");
+    let plan =
+        Setting::on("debian", &[]).plan::<Ntp>("ntp: {ntp_client: mine, config: {confpath: /a}}");
     assert!(plan.steps.is_empty());
     let said = plan.problems[0].to_string();
     let wanted = "test:1:19: ntp.ntp_client: no such client is known, and `config` does not say all of it (write auto, chrony, ";
@@ -163,7 +150,7 @@ fn what_is_wrong_costs_itself_alone() {
         ("{config: 7}",                                false,   "test:1:15: ntp.config: expected a mapping, found an integer"),
     ];
     for (ntp, is_planned, says) in table {
-        let plan = on("debian", &[CHRONYD]).plan::<Ntp>(&format!("ntp: {ntp}"));
+        let plan = Setting::on("debian", &[CHRONYD]).plan::<Ntp>(&format!("ntp: {ntp}"));
         assert_eq!(!plan.steps.is_empty(), is_planned, "{ntp}");
         let said: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
         assert_eq!(said, [says], "{ntp}");

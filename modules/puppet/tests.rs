@@ -1,36 +1,9 @@
-use contract::testing::{FakeMachine, Setting as World};
+use contract::testing::{Files, Setting};
 
 use super::*;
 
-const DEBIAN: (&str, &str) = ("/etc/os-release", "ID=debian\n");
-
-/// Paths with what is in them.
-type Files<'a> = &'a [(&'a str, &'a str)];
-
 fn plan(files: Files<'_>, config: &str) -> Plan {
-    let mut all = vec![DEBIAN];
-    all.extend(files);
-    World {
-        machine: FakeMachine::with(&all),
-        ..World::default()
-    }
-    .plan::<Puppet>(config)
-}
-
-/// The lines that are put into puppet.conf, with their sections.
-fn conf(plan: &Plan) -> Vec<String> {
-    let settings = plan.effects().find_map(|effect| match effect {
-        Effect::Block(block) => match &block.text {
-            Text::Settings { settings, .. } => Some(settings),
-            _ => None,
-        },
-        _ => None,
-    });
-    let settings = settings.into_iter().flatten().map(|setting| {
-        let section = setting.section.as_deref().unwrap_or("");
-        format!("{section}/{} = {}", setting.name, setting.value.expose())
-    });
-    settings.collect()
+    Setting::on("debian", files).plan::<Puppet>(config)
 }
 
 /// The arguments of what is run.
@@ -85,7 +58,7 @@ fqdn: Web-1.example.org
         ]
     );
     assert_eq!(
-        conf(&plan),
+        plan.settings(),
         [
             "agent/server = puppetserver.example.org",
             "agent/certname = i-1.web-1.example.org",

@@ -1,26 +1,12 @@
-use contract::testing::{FakeMachine, Setting};
+use contract::testing::{Files, Setting};
 
 use super::*;
 
-/// Paths with what is in them.
-type Files<'a> = &'a [(&'a str, &'a str)];
-
 const DAEMON: (&str, &str) = ("/usr/sbin/rsyslogd", "");
-
-fn on(id: &str, files: Files<'_>) -> Setting {
-    let machine = FakeMachine::with(files);
-    let release = format!("ID={id}\n").into_bytes();
-    let path = PathBuf::from("/etc/os-release");
-    machine.files.borrow_mut().insert(path, release);
-    Setting {
-        machine,
-        ..Setting::default()
-    }
-}
 
 #[test]
 fn entries_go_to_their_files_in_their_order_and_remotes_come_last() {
-    let plan = on("debian", &[DAEMON]).plan::<Rsyslog>(
+    let plan = Setting::on("debian", &[DAEMON]).plan::<Rsyslog>(
         "
 rsyslog:
   config_dir: /etc/opt/rsyslog.d
@@ -72,7 +58,7 @@ fn it_is_installed_only_where_it_is_asked_for_and_not_there() {
          &["file /etc/rsyslog.d/20-cloud-config.conf (0644)", "try-reload-or-restart syslog.service"]),
     ];
     for (id, files, config, lines) in table {
-        let plan = on(id, files).plan::<Rsyslog>(config);
+        let plan = Setting::on(id, files).plan::<Rsyslog>(config);
         assert_eq!(plan.lines(), lines, "{id} {config}");
         assert_eq!(plan.problems, [], "{id} {config}");
     }
@@ -87,7 +73,7 @@ fn a_command_of_ones_own_makes_it_read_its_files() {
     ];
     for (command, wanted) in table {
         let config = format!("rsyslog: {{configs: [a], service_reload_command: {command}}}");
-        let plan = on("debian", &[DAEMON]).plan::<Rsyslog>(&config);
+        let plan = Setting::on("debian", &[DAEMON]).plan::<Rsyslog>(&config);
         let [Effect::Run(spec)] = plan.steps[0].on_change.as_slice() else {
             panic!("{plan:?}");
         };
@@ -98,7 +84,7 @@ fn a_command_of_ones_own_makes_it_read_its_files() {
 #[test]
 fn the_old_list_still_counts() {
     let config = "{rsyslog: [a, {content: b, filename: /etc/b.conf}], rsyslog_filename: c.conf, rsyslog_dir: /etc/d}";
-    let plan = on("debian", &[DAEMON]).plan::<Rsyslog>(config);
+    let plan = Setting::on("debian", &[DAEMON]).plan::<Rsyslog>(config);
     let files = ["file /etc/d/c.conf (0644)", "file /etc/b.conf (0644)"];
     assert_eq!(plan.lines()[..2], files);
     let said = plan.problems[0].to_string();
@@ -126,7 +112,7 @@ fn what_is_wrong_costs_itself_alone() {
         ("{configs: [b], install_rsyslog: maybe}",            1,     "test:1:42: rsyslog.install_rsyslog: expected true or false; it is taken as false"),
     ];
     for (rsyslog, count, says) in table {
-        let plan = on("debian", &[DAEMON]).plan::<Rsyslog>(&format!("rsyslog: {rsyslog}"));
+        let plan = Setting::on("debian", &[DAEMON]).plan::<Rsyslog>(&format!("rsyslog: {rsyslog}"));
         let files = plan.steps.iter().flat_map(|step| &step.effects).count();
         assert_eq!(files, count, "{rsyslog}");
         let said: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();

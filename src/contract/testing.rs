@@ -269,7 +269,21 @@ fn names(text: &str, variables: &Variables) -> Result<String, String> {
     Ok(text)
 }
 
+/// Paths with what is in them.
+pub type Files<'a> = &'a [(&'a str, &'a str)];
+
 impl Setting {
+    /// On the distribution of this id (os-release(5)), with these files.
+    #[must_use]
+    pub fn on(id: &str, files: Files<'_>) -> Self {
+        let release = format!("ID={id}\n");
+        let release = [("/etc/os-release", release.as_str())];
+        Self {
+            machine: FakeMachine::with(&[&release, files].concat()),
+            ..Self::default()
+        }
+    }
+
     /// What module `M` wants with this configuration, as YAML text.
     #[must_use]
     pub fn plan<M: Module>(&self, text: &str) -> Plan {
@@ -309,6 +323,23 @@ impl Plan {
             },
             _ => None,
         })
+    }
+
+    /// The settings that are put into a file, as `section/name = value`.
+    #[must_use]
+    pub fn settings(&self) -> Vec<String> {
+        let settings = self.effects().find_map(|effect| match effect {
+            Effect::Block(block) => match &block.text {
+                Text::Settings { settings, .. } => Some(settings),
+                _ => None,
+            },
+            _ => None,
+        });
+        let settings = settings.into_iter().flatten().map(|setting| {
+            let section = setting.section.as_deref().unwrap_or("");
+            format!("{section}/{} = {}", setting.name, setting.value.expose())
+        });
+        settings.collect()
     }
 
     /// Every effect in one line, in order.
