@@ -100,7 +100,13 @@ impl Module for Mounts {
         let fresh = want.disk_setup.as_ref();
         let fresh = fresh.map_or_else(Vec::new, |given| disk_setup::fresh(given, &names, ctx));
         let sources = Sources::new(ctx.probe, &names, &fresh);
-        let table = Fstab::read(ctx.probe);
+        let table = match Fstab::read(ctx.probe) {
+            Ok(table) => table,
+            Err(problem) => {
+                plan.problems.push(problem);
+                return plan;
+            }
+        };
         let defaults = Defaults::read(
             want.mount_default_fields.as_ref(),
             ctx.probe,
@@ -187,12 +193,12 @@ fn mounted(entries: &[Entry], table: &Fstab, swap: Option<&str>, ctx: &Context<'
     }
     let swaps = disk::swaps(ctx.probe);
     let is_used = |source: &str| {
-        let same = |swap: &String| {
-            swap == source
-                || disk::kernel_name(ctx.probe, source)
-                    .is_some_and(|name| *swap == format!("/dev/{name}"))
-        };
-        swaps.iter().any(same)
+        let source = fstab::device(source);
+        let name = disk::kernel_name(ctx.probe, &source);
+        let name = name.map(|name| format!("/dev/{name}"));
+        swaps
+            .iter()
+            .any(|swap| *swap == source || name.as_ref() == Some(swap))
     };
     if entries
         .iter()

@@ -20,6 +20,7 @@ const SETTINGS: &str = "/etc/zypp/zypp.conf";
 
 /// What stands above the settings that come from the configuration, as with cloud-init.
 const MARK: &str = "# Added via cloud.cfg";
+const END: &str = "# The end of what firstlight added";
 
 const ZYPPER: &[Key] = &[
     Key::new(
@@ -183,6 +184,8 @@ fn settings_of(settings: &Mapping, ctx: &Context<'_>, plan: &mut Plan) {
     text.push_str(MARK);
     text.push('\n');
     text.push_str(&lines);
+    text.push_str(END);
+    text.push('\n');
     if text != old {
         let block = BlockSpec {
             what: "settings of zypper".to_owned(),
@@ -195,14 +198,16 @@ fn settings_of(settings: &Mapping, ctx: &Context<'_>, plan: &mut Plan) {
     }
 }
 
-/// The text without the settings that an earlier boot, or cloud-init, has added.
+/// The text without the settings that an earlier boot, or cloud-init, has added. What cloud-init added has
+/// no end but the settings' own; what stands behind ours is an administrator's.
 fn without_block(text: &str) -> String {
     let mut is_ours = false;
     let mut rest = String::new();
     for line in text.split_inclusive('\n') {
         let is_setting = line.contains('=') && !line.starts_with(['#', '[']);
+        let is_end = is_ours && line.trim_end() == END;
         is_ours = line.trim_end() == MARK || is_ours && is_setting;
-        if !is_ours {
+        if !is_ours && !is_end {
             rest.push_str(line);
         }
     }
@@ -256,7 +261,7 @@ zypper:
         let table = [
             (SETTINGS,
              "[main]\n# arch = s390\n# Added via cloud.cfg\ndownload.use_deltarpm=True\nreposdir=/etc/zypp/repos.dir\n\
-              servicesdir=/etc/zypp/services.d\n"),
+              servicesdir=/etc/zypp/services.d\n# The end of what firstlight added\n"),
             ("/etc/zypp/repos.dir/opensuse_oss.repo",
              "[opensuse oss]\nautorefresh = 0\nbaseurl = http://dl.example.com/dist/leap/v/repo/oss/\n\
               enabled = 1\nname = os-oss, the main one\n"),
@@ -284,7 +289,9 @@ zypper:
             setting(&files).plan::<ZypperAddRepo>("zypper: {config: {a.b: 1, c: '', d: false}}");
         assert_eq!(
             other.text_of(SETTINGS).as_deref(),
-            Some("[main]\n# arch = s390\n# Added via cloud.cfg\na.b=1\nd=False\n")
+            Some(
+                "[main]\n# arch = s390\n# Added via cloud.cfg\na.b=1\nd=False\n# The end of what firstlight added\n"
+            )
         );
     }
 
@@ -322,5 +329,15 @@ zypper:
             assert_eq!(plan.problems[0].to_string(), says, "{text}");
             assert_eq!(plan.steps, [], "{text}");
         }
+    }
+
+    #[test]
+    fn what_an_administrator_wrote_below_the_settings_stays() {
+        let first =
+            setting(&[(SETTINGS, "[main]\n")]).plan::<ZypperAddRepo>("zypper: {config: {a: 0}}");
+        let text = first.text_of(SETTINGS).unwrap() + "b = 2\n";
+        let later = setting(&[(SETTINGS, &text)]).plan::<ZypperAddRepo>("zypper: {config: {a: 1}}");
+        let wanted = format!("[main]\nb = 2\n{MARK}\na=1\n{END}\n");
+        assert_eq!(later.text_of(SETTINGS), Some(wanted));
     }
 }

@@ -47,7 +47,9 @@ impl Entry {
     /// The directory that it is mounted on, if it is one.
     pub(super) fn directory(&self) -> Option<String> {
         let point = self.field(POINT)?;
-        point.starts_with('/').then(|| point.replace("\\040", " "))
+        let path = point.trim_end_matches('/');
+        let path = if path.is_empty() { "/" } else { path };
+        point.starts_with('/').then(|| path.replace("\\040", " "))
     }
 
     pub(super) fn is_swap(&self) -> bool {
@@ -187,6 +189,22 @@ fn entry(
         let is_blank = |c: char| c.is_whitespace() && !(is_path && c == ' ');
         text.contains(is_blank) || text.contains(char::is_control)
     };
+    // Such a line would be read with its fields one place too far to the left, or be a comment.
+    let is_left_out = matches!(rest.first(), Some(None));
+    let empty = rest
+        .iter()
+        .position(|field| field.as_deref().unwrap_or_default().is_empty());
+    if let Some(empty) = empty.filter(|_| !is_left_out) {
+        let message = format!(
+            "{path}: field {} is empty, which /etc/fstab cannot hold",
+            empty + 2
+        );
+        return Err(Problem::error(Some(value.place.clone()), message));
+    }
+    if source.starts_with('#') {
+        let message = format!("{path}: a device cannot begin with `#`, which makes a comment");
+        return Err(Problem::error(Some(value.place.clone()), message));
+    }
     if rest.iter().enumerate().any(is_odd) || source.contains(char::is_control) {
         let message = format!("{path}: a field has a blank in it, which /etc/fstab cannot hold");
         return Err(Problem::error(Some(value.place.clone()), message));

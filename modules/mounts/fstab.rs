@@ -1,8 +1,9 @@
 //! /etc/fstab: lines of ours between those of others.
 
-use contract::machine::Probe;
+use std::path::Path;
 
-use crate::files;
+use contract::machine::Probe;
+use contract::plan::Problem;
 
 pub(super) const PATH: &str = "/etc/fstab";
 /// What marks our lines, as it marks those of cloud-init.
@@ -16,12 +17,21 @@ pub(super) struct Fstab {
 }
 
 impl Fstab {
-    pub(super) fn read(probe: &dyn Probe) -> Self {
-        let text = files::text(probe, PATH).unwrap_or_default();
+    /// # Errors
+    /// When it cannot be read whole: what others wrote there would be lost.
+    pub(super) fn read(probe: &dyn Probe) -> Result<Self, Problem> {
+        let failed = |why: String| {
+            let message = format!("{PATH} cannot be read, and stays as it is: {why}");
+            Problem::error(None, message)
+        };
+        let bytes = probe.read(Path::new(PATH));
+        let bytes = bytes.map_err(|error| failed(error.to_string()))?;
+        let text = String::from_utf8(bytes.unwrap_or_default());
+        let text = text.map_err(|error| failed(error.to_string()))?;
         let lines = text.lines();
         let kept = lines.filter(|line| !line.contains(MARK) && !line.trim().is_empty());
         let kept = kept.map(ToOwned::to_owned).collect();
-        Self { text, kept }
+        Ok(Self { text, kept })
     }
 
     /// Whether a line of others is about this device.
@@ -51,4 +61,23 @@ impl Fstab {
 /// A path with the blanks in it as fstab(5) wants them, and as the kernel shows them.
 pub(super) fn escaped(path: &str) -> String {
     path.replace(' ', "\\040")
+}
+
+/// Tags that name a device, and where udev has links by them (fstab(5), udev's 60-persistent-storage.rules).
+const TAGS: [(&str, &str); 4] = [
+    ("LABEL=", "by-label"),
+    ("UUID=", "by-uuid"),
+    ("PARTLABEL=", "by-partlabel"),
+    ("PARTUUID=", "by-partuuid"),
+];
+
+/// The path of what a line is about, also where it is named by a tag.
+pub(super) fn device(source: &str) -> String {
+    let link = |(tag, dir): &(&str, &str)| {
+        let value = source.strip_prefix(tag)?.trim_matches('"');
+        Some(format!("/dev/disk/{dir}/{value}"))
+    };
+    TAGS.iter()
+        .find_map(link)
+        .unwrap_or_else(|| source.to_owned())
 }

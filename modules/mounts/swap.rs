@@ -3,11 +3,12 @@
 //! Source: cloud-init, `cloudinit/config/cc_mounts.py` (`handle_swapcfg`, `suggested_swapsize`,
 //! `create_swapfile`) and `cloudinit/util.py` (`human2bytes`); swapon(8), "Files with holes".
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use contract::effect::{Content, Effect, FileSpec, Mode, Owner, Target, ToolSpec};
-use contract::machine::Probe;
+use contract::machine::{FileKind, Probe};
 use contract::plan::Problem;
 use contract::secret::Secret;
 use contract::yaml::{Kind, Value};
@@ -20,8 +21,10 @@ use crate::files;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
-/// So much of a file is looked at before it is made into swap space.
+/// So much of a file is looked at for a signature.
 const HEAD: usize = 128 * 1024;
+/// So much of it is read at a time when all of it is looked at.
+const PART: usize = 1 << 20;
 /// Writing gigabytes of zeros takes minutes.
 const TIMEOUT: Duration = Duration::from_secs(3600);
 /// XFS gives out space without holes since then (linux, `fs/iomap/swapfile.c`).
@@ -90,25 +93,33 @@ fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
     }
     let path = Path::new(&file);
     let dir = path.parent().unwrap_or(Path::new("/"));
-    let there = probe.kind(path).ok().flatten();
-    if there.is_some() {
-        let head = probe
-            .read_part(path, 0, HEAD)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        let is_swap = signature::of(&head).is_some_and(|found| found.kind == "swap");
-        if is_swap || disk::swaps(probe).contains(&file) {
+    let stays = |why: &str| {
+        let problem = Problem::error(None, format!("swap: {file} {why}, and stays as it is"));
+        problem.hint("write another `filename`, or remove that file")
+    };
+    let unseen = |error: io::Error| stays(&format!("cannot be looked at: {error}"));
+    let there = probe.kind(path).map_err(unseen)?;
+    if let Some(kind) = there {
+        if disk::swaps(probe).contains(&file) {
+            return Ok(Some(Swap {
+                file,
+                effects: Vec::new(),
+            }));
+        }
+        if kind != FileKind::File {
+            return Err(stays("is there and is no file"));
+        }
+        let head = probe.read_part(path, 0, HEAD).map_err(unseen)?;
+        let found = signature::of(&head.unwrap_or_default());
+        if found.is_some_and(|found| found.kind == "swap") {
             return Ok(Some(Swap {
                 file,
                 effects: Vec::new(),
             }));
         }
         // One that was begun, and never ended, holds nothing.
-        if head.iter().any(|byte| *byte != 0) {
-            let message = format!("swap: {file} is there and is no swap file, and stays as it is");
-            let problem = Problem::error(None, message);
-            return Err(problem.hint("write another `filename`, or remove that file"));
+        if !is_blank(probe, path).map_err(unseen)? {
+            return Err(stays("is there and is no swap file"));
         }
     }
     let free = free(probe, dir);
@@ -141,6 +152,21 @@ fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
     }
     let effects = made(&file, mebibytes, dir, probe);
     Ok(Some(Swap { file, effects }))
+}
+
+/// Whether there is nothing in a file but zeros, to its end.
+fn is_blank(probe: &dyn Probe, path: &Path) -> io::Result<bool> {
+    let mut offset = 0;
+    loop {
+        let part = probe.read_part(path, offset, PART)?.unwrap_or_default();
+        if part.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        match u64::try_from(part.len()) {
+            Ok(read) if read > 0 => offset += read,
+            _ => return Ok(true),
+        }
+    }
 }
 
 /// The file has its mode before there is anything in it.

@@ -298,20 +298,72 @@ fn a_swap_file_is_private_before_it_is_filled_and_has_a_line_when_it_is_there() 
 fn a_swap_file_that_is_there_is_used_and_one_that_is_something_else_stays() {
     let swap_file = format!("{}SWAPSPACE2", "\0".repeat(4086));
     let blank = "\0".repeat(8192);
+    // A disk's image, for instance: nothing at its beginning, and then something.
+    let image = format!("{}data", "\0".repeat(3 << 20));
     let fstab = "# the image's\nUUID=1 / ext4 defaults 0 1\n/swap.img\tnone\tswap\tsw\t0\t0\n";
     let used = "Filename Type Size Used Priority\n/swap.img file 1 0 -2\n";
     #[rustfmt::skip]
-    let table: [(Files<'_>, usize, &[&str]); 4] = [
+    let table: [(Files<'_>, usize, &[&str]); 5] = [
         (&[("/swap.img", &swap_file)],                                                        0, &["file /etc/fstab (0644)", "swapon -a", "systemctl daemon-reload"]),
         (&[("/swap.img", &swap_file), ("/etc/fstab", fstab), ("/proc/swaps", used)],          0, &[]),
         (&[("/swap.img", &blank)],                                                            0, &["file /swap.img (0600)", "fallocate -l 64M /swap.img", "mkswap /swap.img", "file /etc/fstab (0644)", "swapon -a", "systemctl daemon-reload"]),
         (&[("/swap.img", "somebody's letters")],                                              1, &[]),
+        (&[("/swap.img", &image)],                                                            1, &[]),
     ];
     for (files, problems, wanted) in table {
         let plan = swap(files, None, "{size: 64M}");
-        assert_eq!(commands(&plan), wanted, "{files:?}");
+        let names: Vec<_> = files.iter().map(|(path, _)| path).collect();
+        assert_eq!(commands(&plan), wanted, "{names:?}");
         assert_eq!(plan.problems.len(), problems, "{:?}", plan.problems);
     }
+    let mut linked = setting(&[]);
+    let to = PathBuf::from("/dev/xvdb");
+    linked.machine.links.insert("/swap.img".into(), to);
+    let plan = linked.plan::<Mounts>("swap: {size: 64M}");
+    assert_eq!(commands(&plan), [""; 0]);
+    assert_eq!(
+        plan.problems[0].to_string(),
+        "swap: /swap.img is there and is no file, and stays as it is (write another `filename`, or remove that file)"
+    );
+}
+
+#[test]
+fn a_table_that_cannot_be_read_whole_stays_as_it_is() {
+    let odd = setting(&[]);
+    let path = PathBuf::from("/etc/fstab");
+    odd.machine
+        .files
+        .borrow_mut()
+        .insert(path, b"caf\xe9\n".to_vec());
+    let plan = odd.plan::<Mounts>("mounts: [[xvdb, /data]]\nswap: {size: 64M}");
+    assert_eq!(commands(&plan), [""; 0]);
+    let said = plan.problems[0].to_string();
+    assert!(
+        said.starts_with("/etc/fstab cannot be read, and stays as it is"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_is_mounted_or_in_use_by_another_spelling_is_so_already() {
+    let mounted = format!("{}23 22 202:17 / /data rw - ext4 /dev/xvdb rw\n", MOUNTS.1);
+    let used = "Filename Type Size Used Priority\n/dev/xvdc2 partition 1 0 -2\n";
+    let config = "mounts: [[xvdb, /data/], [LABEL=swp, none, swap, sw, '0', '0']]";
+    let lines = "/dev/xvdb\t/data/\tauto\tdefaults,nofail,x-systemd.after=firstlight.service,_netdev,comment=cloudconfig\t0\t2\n\
+                 LABEL=swp\tnone\tswap\tsw,comment=cloudconfig\t0\t0\n";
+    let table = format!("# the image's\nUUID=1 / ext4 defaults 0 1\n{lines}");
+    let mut there = setting(&[
+        ("/proc/self/mountinfo", &mounted),
+        ("/proc/swaps", used),
+        ("/etc/fstab", &table),
+        ("/data/lost+found", ""),
+    ]);
+    let link = (
+        PathBuf::from("/dev/disk/by-label/swp"),
+        PathBuf::from("../../xvdc2"),
+    );
+    there.machine.links.extend([link]);
+    assert_eq!(commands(&there.plan::<Mounts>(config)), [""; 0]);
 }
 
 #[test]
@@ -381,6 +433,10 @@ fn a_bad_entry_costs_itself_alone_and_is_told_with_its_place() {
         ("mounts: [[xvdb, [/data]]]",               "test:1:17: mounts[0][1]: expected a string, found a list"),
         ("mounts: [[xvdb, /data, 'ext4 xfs']]",     "test:1:10: mounts[0]: a field has a blank in it"),
         ("mounts: [[xvdb, \"/a\\n/dev/x /etc\"]]",  "test:1:10: mounts[0]: a field has a blank in it"),
+        ("mounts: [[xvdb, '']]",                    "test:1:10: mounts[0]: field 2 is empty, which /etc/fstab cannot hold"),
+        ("mounts: [[xvdb, /data, '', defaults]]",   "test:1:10: mounts[0]: field 3 is empty"),
+        ("mounts: [[xvdb, /data]]\nmount_default_fields: [null, null, null, defaults]", "test:1:10: mounts[0]: field 3 is empty"),
+        ("mounts: [['#xvdb', /data]]",              "test:1:10: mounts[0]: a device cannot begin with `#`"),
         ("swap: 2G",                                "test:1:7: swap: expected a mapping with a `size`, found a string"),
         ("swap: {size: big}",                       "test:1:14: swap.size: expected `auto`, or a number of bytes with or without a unit, such as `2G`"),
         ("swap: {size: 1K}",                        "test:1:14: swap.size: expected at least 1 MiB"),
