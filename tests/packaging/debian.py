@@ -50,14 +50,14 @@ class Debian(unittest.TestCase):
         return self.chroot("dpkg", "--install", *(f"/root/packages/{package.name}" for package in packages))
 
     def stand_in(self, name: str, *fields: str, files: tuple[str, ...] = ()) -> pathlib.Path:
-        """A package with these fields and with empty files."""
+        """A package with these fields and with empty files, too new for anything to break it (chrony does old ones)."""
         with tempfile.TemporaryDirectory() as folder:
             tree = pathlib.Path(folder)
             for path in files:
                 (tree / path).parent.mkdir(parents=True, exist_ok=True)
                 (tree / path).touch()
             (tree / "DEBIAN").mkdir()
-            lines = [f"Package: {name}", "Version: 1", "Architecture: all", *fields]
+            lines = [f"Package: {name}", "Version: 9:1", "Architecture: all", *fields]
             lines += ["Maintainer: Nobody <nobody@example.invalid>", "Description: a stand-in", ""]
             (tree / "DEBIAN/control").write_text("\n".join(lines))
             os.chmod(tree, 0o755)
