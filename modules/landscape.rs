@@ -160,7 +160,8 @@ fn options(
             let message = format!("{}: that is no name of an option", client.path);
             told.push(Problem::error(Some(key.place.clone()), message));
         } else if let Some(value) = client.line(&name, told) {
-            options.insert(name, value);
+            // An option has one name, however it is spelled.
+            options.insert(name.replace('-', "_"), value);
         }
     }
     options
@@ -260,6 +261,20 @@ landscape:
             "--https-proxy http://me:hunter2@proxy.example:3128 --registration-key hunter2"
         );
         assert!(!format!("{plan:?} {:?}", plan.lines()).contains("hunter2"));
+    }
+
+    #[test]
+    fn an_option_is_the_same_with_either_mark_between_its_words() {
+        let spelled = |mark: &str| {
+            let client = "account_name: a, registration_key: hunter2, log_level: debug";
+            plan(
+                &[],
+                &format!("landscape: {{client: {{{}}}}}", client.replace('_', mark)),
+            )
+        };
+        assert_eq!(tool(&spelled("-")).argv, tool(&spelled("_")).argv);
+        assert_eq!(tool(&spelled("-")).stdin, tool(&spelled("_")).stdin);
+        assert!(!tool(&spelled("-")).argv.join(" ").contains("hunter2"));
     }
 
     #[test]
