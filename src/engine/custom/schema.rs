@@ -62,21 +62,26 @@ pub(super) fn key(name: String, schema: Schema) -> Result<Key, Problem> {
     let summary = lasting(described.map_or(String::new(), |text| text.value.clone()));
     let default = schema.default.as_ref();
     let default = default.map(|value| lasting(yaml::to_string(value).trim_end().to_owned()));
-    let is_secret = schema.is_secret;
-    let mut key = Key::new(lasting(name), shape(schema)?, summary);
+    let mut is_secret = false;
+    let mut key = Key::new(lasting(name), shape(schema, &mut is_secret)?, summary);
     key.default = default;
     key.is_secret = is_secret;
     Ok(key)
 }
 
-fn shape(schema: Schema) -> Result<Shape, Problem> {
+/// `is_secret` becomes true if the value is, or what in it has no key of its own that could be.
+fn shape(schema: Schema, is_secret: &mut bool) -> Result<Shape, Problem> {
+    *is_secret |= schema.is_secret;
     let words = || {
         let words: Vec<&'static str> = schema.words.iter().cloned().map(lasting).collect();
         Shape::Word(Box::leak(words.into_boxed_slice()))
     };
     Ok(match schema.kind {
         None | Some(Type::String) if !schema.words.is_empty() => words(),
-        None if schema.properties.is_empty() => Shape::Any,
+        None if schema.properties.is_empty() => {
+            *is_secret |= holds_secret(&schema);
+            Shape::Any
+        }
         Some(Type::String) => Shape::Text,
         Some(Type::Boolean) => Shape::Bool,
         Some(Type::Integer) => Shape::Integer(
@@ -85,14 +90,25 @@ fn shape(schema: Schema) -> Result<Shape, Problem> {
         ),
         Some(Type::Number) => Shape::Number,
         Some(Type::Array) => Shape::List(match schema.items {
-            Some(items) => lasting_shape(shape(*items)?),
+            Some(items) => lasting_shape(shape(*items, is_secret)?),
             None => &Shape::Any,
         }),
-        None | Some(Type::Object) => object(schema)?,
+        None | Some(Type::Object) => object(schema, is_secret)?,
     })
 }
 
-fn object(schema: Schema) -> Result<Shape, Problem> {
+/// Whether a value of any shape is secret somewhere.
+fn holds_secret(schema: &Schema) -> bool {
+    let more = schema.additional.as_ref();
+    let more = more.and_then(|more| Schema::deserialize(&more.value).ok());
+    let mut inner = schema.properties.values();
+    schema.is_secret
+        || schema.items.as_deref().is_some_and(holds_secret)
+        || more.as_ref().is_some_and(holds_secret)
+        || inner.any(holds_secret)
+}
+
+fn object(schema: Schema, is_secret: &mut bool) -> Result<Shape, Problem> {
     let mut fields = Vec::new();
     for (name, field) in schema.properties {
         let is_required = schema.required.contains(&name);
@@ -109,7 +125,7 @@ fn object(schema: Schema) -> Result<Shape, Problem> {
             (Some(false), _) => Shape::Strict(fields),
             (None, true) => {
                 let schema = Schema::deserialize(&more.value).map_err(Problem::from)?;
-                Shape::Named(lasting_shape(shape(schema)?))
+                Shape::Named(lasting_shape(shape(schema, is_secret)?))
             }
             _ => {
                 let message = "additionalProperties: expected false, or a schema where there are no properties";

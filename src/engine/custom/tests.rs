@@ -227,6 +227,29 @@ fn a_schema_says_what_firstlights_own_keys_could_say() {
 }
 
 #[test]
+fn a_key_is_secret_if_what_has_no_key_of_its_own_in_it_is() {
+    #[rustfmt::skip]
+    let table = [
+        ("{type: array, items: {type: string, writeOnly: true}}",                         true),
+        ("{items: {type: string, writeOnly: true}}",                                      true),
+        ("{type: object, additionalProperties: {type: string, writeOnly: true}}",         true),
+        ("{additionalProperties: {writeOnly: true}}",                                     true),
+        ("{type: array, items: {type: array, items: {type: string, writeOnly: true}}}",   true),
+        ("{type: array, items: {type: object, properties: {a: {writeOnly: true}}}}",      false),
+        ("{type: array, items: {type: string}}",                                          false),
+    ];
+    for (schema, wanted) in table {
+        let manifest = format!(
+            "name: site\nsummary: set up the site\nstage: config\nkeys:\n  site: {schema}\n"
+        );
+        let (entries, problems) = loaded(&[("site", &manifest)]);
+        assert_eq!(problems, [""; 0], "{schema}");
+        let own = entries.iter().find(|entry| entry.is_custom()).unwrap();
+        assert_eq!(own.facts.keys[0].is_secret, wanted, "{schema}");
+    }
+}
+
+#[test]
 fn it_is_asked_about_its_own_keys_and_the_instance() {
     let (plan, asked) = answered(CONFIG, Ok("{}"));
     assert_eq!(plan, Plan::nothing());
