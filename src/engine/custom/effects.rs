@@ -252,7 +252,9 @@ impl Maker<'_> {
             (None, Some(text)) => {
                 let bytes = base64::decode(text.expose());
                 let wrong = || ".file.content_base64: that is no base64".to_owned();
-                (bytes.ok_or_else(wrong)?, false)
+                let bytes = bytes.ok_or_else(wrong)?;
+                let holds_secret = (self.is_secret)(&String::from_utf8_lossy(&bytes));
+                (bytes, holds_secret)
             }
             _ => return Err(".file: expected either `content` or `content_base64`".to_owned()),
         };

@@ -396,8 +396,18 @@ fn a_secret_of_the_section_stands_where_nobody_sees_it_or_the_answer_is_refused(
             "{problem}"
         );
     }
-    let readable = r#"{"steps": [{"name": "a", "effects": [{"file": {"path": "/a", "content": "hunter2"}}]}]}"#;
-    assert!(problem_of(readable).contains("file.mode: everybody could read a secret"));
+    for content in [
+        r#""content": "hunter2""#,
+        r#""content_base64": "YSBodW50ZXIyCg==""#,
+    ] {
+        let file = format!(r#"{{"file": {{"path": "/a", {content}}}}}"#);
+        let readable = format!(r#"{{"steps": [{{"name": "a", "effects": [{file}]}}]}}"#);
+        let problem = problem_of(readable.leak());
+        assert!(
+            problem.contains("file.mode: everybody could read a secret"),
+            "{problem}"
+        );
+    }
 }
 
 #[test]
