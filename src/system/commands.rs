@@ -1,7 +1,7 @@
 //! The one place that starts processes.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -16,6 +16,7 @@ use nix::errno::Errno;
 
 use crate::host::Host;
 use crate::kept::{Kept, Which};
+use crate::memory;
 use crate::output::{self, Streams};
 use crate::program::{PATH, SHELL, elsewhere, inside};
 use crate::watchdog;
@@ -134,11 +135,7 @@ pub(crate) fn begin(host: &Host, start: &Start<'_>) -> Result<Started, EffectErr
         command.env("HOME", root.home);
     }
     command.envs(start.env.iter().map(|(name, value)| (name, value)));
-    command.stdin(if start.stdin.is_empty() {
-        Stdio::null()
-    } else {
-        Stdio::piped()
-    });
+    command.stdin(given(start.stdin).map_err(failed)?);
     let streams = if start.is_beside {
         output::streams_aside(host)
     } else {
@@ -154,8 +151,7 @@ pub(crate) fn begin(host: &Host, start: &Start<'_>) -> Result<Started, EffectErr
         };
     }
     let begun = Instant::now();
-    let mut child = command.spawn().map_err(failed)?;
-    feed(&mut child, start.stdin).map_err(failed)?;
+    let child = command.spawn().map_err(failed)?;
     Ok(Started {
         child,
         label: start.label.to_owned(),
@@ -209,10 +205,9 @@ pub(crate) fn takes(
     timeout: Duration,
 ) -> io::Result<bool> {
     let mut command = prepared(host, argv)?;
-    command.stdin(Stdio::piped());
+    command.stdin(given(stdin)?);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn()?;
-    feed(&mut child, stdin)?;
     let status = wait(&mut child, Some(timeout))?;
     Ok(status.is_some_and(|status| status.success()))
 }
@@ -304,15 +299,13 @@ pub(crate) fn end_of(
     ended(host.is_live(), label, status, Some(timeout), || None)
 }
 
-/// What a child does not want to read is not forced on it.
-fn feed(child: &mut Child, bytes: &[u8]) -> io::Result<()> {
-    let Some(mut stdin) = child.stdin.take() else {
-        return Ok(());
-    };
-    match stdin.write_all(bytes) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    }
+/// What a child may read. A pipe holds 64 KiB (pipe(7)): a child that does not read more would never be
+/// waited for.
+fn given(bytes: &[u8]) -> io::Result<Stdio> {
+    Ok(match bytes {
+        [] => Stdio::null(),
+        bytes => memory::text(bytes)?.into(),
+    })
 }
 
 /// What a script names after `#!`, `None` for a program; anything else is no program at all.

@@ -15,6 +15,7 @@ use contract::name::UserName;
 use contract::output::{Output, Stream};
 use contract::secret::Secret;
 
+use crate::commands::{self, Start};
 use crate::kit::Kit;
 use crate::{DryRun, Host, RunLock, boot_id, random32, remove_state};
 
@@ -438,5 +439,41 @@ fn busybox_is_known_by_the_link_to_it() {
             None => {}
         }
         assert_eq!(Kit::of(&tree.host()), kit, "{useradd} {adduser:?}");
+    }
+}
+
+#[test]
+fn a_program_may_read_its_input_as_a_file_or_not_at_all() {
+    const MUCH: &[u8] = &[b'a'; 1 << 20];
+    const SHORT: Duration = Duration::from_millis(20);
+    const LONG: Duration = Duration::from_secs(60);
+    #[rustfmt::skip]
+    let table = [
+        // what it does                                       its input      how long    whether it ends well
+        (r#"test "$(cat)" = hunter2"#,                        &b"hunter2"[..], LONG,     true),
+        (r#"test "$(cat /dev/stdin)" = hunter2"#,             b"hunter2",      LONG,     true),
+        (r#"read a && read b && test $a$b = hunter2"#,        b"hunt\ner2\n",  LONG,     true),
+        (r#"test "$(cat /dev/stdin | wc -c)" -eq 1048576"#,   MUCH,            LONG,     true),
+        ("true",                                              MUCH,            LONG,     true),
+        ("exec sleep 3600",                                   MUCH,            SHORT,    false),
+    ];
+    let tree = Tree::new();
+    let mut host = Host::new(Path::new("/")).unwrap();
+    host.output_log = tree.at("output.log");
+    for (line, stdin, timeout, wanted) in table {
+        let argv = ["sh", "-c", line].map(ToOwned::to_owned);
+        let is_taken = commands::takes(&host, &argv, stdin, timeout).unwrap();
+        assert_eq!(is_taken, wanted, "{line}");
+        let start = Start {
+            argv: &argv,
+            label: "sh",
+            env: &[],
+            stdin,
+            timeout: Some(timeout),
+            is_ours: true,
+            is_beside: false,
+            kept: None,
+        };
+        assert_eq!(commands::spawn(&host, &start).is_ok(), wanted, "{line}");
     }
 }
