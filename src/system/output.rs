@@ -117,15 +117,21 @@ impl Streams {
         Some((file, length))
     }
 
-    /// The last line of what the child wrote to the log, shortened.
+    /// The last line of what the child wrote to the log, if it is not too long: a piece of a line may be
+    /// a piece of a secret, which nobody would know as one.
     pub(crate) fn last_line(&self) -> Option<String> {
         let mut log = self.log.as_ref()?.try_clone().ok()?;
+        let before = self.before?;
         let from = log.metadata().ok()?.len().saturating_sub(LAST_LIMIT);
-        log.seek(SeekFrom::Start(from.max(self.before?))).ok()?;
+        log.seek(SeekFrom::Start(from.max(before))).ok()?;
         let mut bytes = Vec::new();
         log.take(LAST_LIMIT).read_to_end(&mut bytes).ok()?;
         let text = String::from_utf8_lossy(&bytes);
-        let line = text
+        let whole = match from > before {
+            true => text.split_once('\n').map_or("", |(_, whole)| whole),
+            false => &text,
+        };
+        let line = whole
             .lines()
             .rev()
             .map(str::trim)
@@ -233,4 +239,38 @@ fn dress(host: &Host, fd: &OwnedFd) -> io::Result<()> {
         fchown(fd, None, Some(Gid::from_raw(adm)))?;
     }
     Ok(fchmod(fd, Mode::from_bits_truncate(0o640))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory;
+
+    #[test]
+    fn last_words_are_a_whole_line() {
+        let long = "hunter2".repeat(100);
+        let many = "a line\n".repeat(100) + "failed\n";
+        let after_long = format!("{long}\nfailed\n");
+        #[rustfmt::skip]
+        let table = [
+            // what was there before, what the child wrote     what is told
+            ("",         "one\ntwo\n\n",                    Some("two")),
+            ("",         "two",                                Some("two")),
+            (&*many,     "",                                   None),
+            (&*many,     "two\n",                             Some("two")),
+            ("",         &*many,                               Some("failed")),
+            ("",         &*after_long,                         Some("failed")),
+            ("",         &*long,                               None),
+        ];
+        for (there, said, wanted) in table {
+            let streams = Streams {
+                log: memory::text(format!("{there}{said}").as_bytes()).ok(),
+                before: u64::try_from(there.len()).ok(),
+                out: None,
+                err: None,
+                whole: None,
+            };
+            assert_eq!(streams.last_line().as_deref(), wanted, "{said}");
+        }
+    }
 }

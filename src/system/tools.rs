@@ -1,5 +1,6 @@
 //! Tools of the system, which are run again without harm.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use contract::effect::{ToolSpec, Wait};
@@ -69,8 +70,11 @@ fn without_secrets(words: String, stdin: &[u8]) -> String {
         let value = |mark| word.split_once(mark).map(|(_, value)| value.trim());
         [Some(word), value('='), value(':')].into_iter().flatten()
     });
-    let secrets = values.filter(|value| value.len() >= SHORTEST);
-    secrets.fold(words, |words, secret| words.replace(secret, REDACTED))
+    let mut secrets: Vec<&str> = values.filter(|value| value.len() >= SHORTEST).collect();
+    // One may begin another.
+    secrets.sort_by_key(|secret| Reverse(secret.len()));
+    let blot = |words: String, secret: &str| words.replace(secret, REDACTED);
+    secrets.into_iter().fold(words, blot)
 }
 
 /// Why a planned tool is not run, `None` if it is. `probe` sees the machine as it would be by then.
@@ -151,6 +155,7 @@ mod tests {
             ("--activationkey\0hunter2",                      "no such key: hunter2",                  "no such key: ‹secret›"),
             ("token: C1hunter2\n",                            "invalid token C1hunter2",               "invalid token ‹secret›"),
             ("web:hunter2\n",                                 "hunter2 is too short",                  "‹secret› is too short"),
+            ("admin\0admin-hunter2",                          "admin-hunter2 is wrong",                "‹secret› is wrong"),
             (", +\n",                                         "sfdisk: +, failed",                     "sfdisk: +, failed"),
             ("",                                              "it failed",                             "it failed"),
         ];
