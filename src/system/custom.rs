@@ -1,5 +1,6 @@
 //! Asks the image's own modules what they want.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -108,9 +109,41 @@ fn prepared(
     Ok(command)
 }
 
-/// A text without what is secret.
+/// A text without what is secret, as it is and as the question spells it, in JSON.
 fn blotted(said: &[u8], secrets: &[Secret<String>]) -> String {
     let text = String::from_utf8_lossy(said).into_owned();
-    let blot = |text: String, secret: &Secret<String>| text.replace(secret.expose(), REDACTED);
-    secrets.iter().fold(text, blot)
+    let plain = secrets.iter().map(|secret| secret.expose().clone());
+    let in_json = |secret: String| {
+        let quoted = serde_json::to_string(&secret).ok();
+        let spelled = quoted.and_then(|text| Some(text.get(1..text.len() - 1)?.to_owned()));
+        spelled.into_iter().chain([secret])
+    };
+    let mut all: Vec<String> = plain.flat_map(in_json).collect();
+    // One may begin another.
+    all.sort_by_key(|secret| Reverse(secret.len()));
+    let blot = |text: String, secret: &String| text.replace(secret, REDACTED);
+    all.iter().fold(text, blot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown_however_it_is_spelled() {
+        let secrets = ["a\"b\\c", "line 1\nline 2", "hunter2", "hunter"];
+        let secrets = secrets.map(|text| Secret::new(text.to_owned()));
+        #[rustfmt::skip]
+        let table = [
+            (r#"got a"b\c"#,                    "got ‹secret›"),
+            (r#"got {"code":"a\"b\\c"}"#,       r#"got {"code":"‹secret›"}"#),
+            (r#"got "line 1\nline 2""#,         r#"got "‹secret›""#),
+            ("got line 1\nline 2\n",            "got ‹secret›\n"),
+            ("got hunter2",                     "got ‹secret›"),
+            ("got nothing",                     "got nothing"),
+        ];
+        for (said, wanted) in table {
+            assert_eq!(blotted(said.as_bytes(), &secrets), wanted, "{said}");
+        }
+    }
 }
