@@ -72,12 +72,26 @@ fn enclose() -> io::Result<()> {
         };
         let flags = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
         match mount(NONE, at.as_str(), NONE, flags, NONE) {
-            // Another one is mounted over it, or above it: nobody gets there.
-            Err(Errno::EINVAL | Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
+            Err(error) if is_out_of_reach(error) => {}
             other => other?,
         }
     }
     Ok(())
+}
+
+/// Whether nobody gets to what is mounted there, so that it may stay as it is: another one is mounted over it,
+/// or above it, or who serves it is gone.
+const fn is_out_of_reach(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::EINVAL
+            | Errno::ENOENT
+            | Errno::ENOTDIR
+            | Errno::EACCES
+            | Errno::ENOTCONN
+            | Errno::ESTALE
+            | Errno::EIO
+    )
 }
 
 /// Where a line of the table says that something is mounted, and the flags that it keeps; `None` if it may
@@ -134,5 +148,12 @@ mod tests {
             let wanted = wanted.map(|(at, flags)| (at.to_owned(), flags));
             assert_eq!(mounted(line), wanted, "{line}");
         }
+    }
+
+    #[test]
+    fn a_mount_whose_server_is_gone_stops_nothing_and_one_that_may_not_be_changed_does() {
+        let gone = [Errno::ENOTCONN, Errno::ESTALE, Errno::EIO];
+        assert!(gone.into_iter().all(is_out_of_reach));
+        assert!(!is_out_of_reach(Errno::EPERM));
     }
 }
