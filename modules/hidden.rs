@@ -49,12 +49,11 @@ fn interpreter(name: &str, probe: &dyn Probe) -> Option<String> {
     (file.starts_with("python") || file == "platform-python").then(|| path.to_owned())
 }
 
-/// Whether an address carries a password: `https://user:password@host/`.
+/// Whether an address may carry a password or a token: `https://user:password@host/`,
+/// `https://token@host/`. As people write passwords with a `/` as well, an `@` anywhere counts.
 pub(crate) fn has_password(text: &str) -> bool {
-    let authority = text.split_once("://").map(|(_, rest)| rest);
-    let authority = authority.and_then(|rest| rest.split('/').next());
-    let user = authority.and_then(|authority| authority.rsplit_once('@'));
-    user.is_some_and(|(user, _)| user.contains(':'))
+    let rest = text.split_once("://").map(|(_, rest)| rest);
+    rest.is_some_and(|rest| rest.contains('@'))
 }
 
 #[cfg(test)]
@@ -96,8 +95,9 @@ mod tests {
         let table = [
             ("https://user:password@example.com/path", true),
             ("http://user:pass@word@proxy:3128",       true),
-            ("https://user@example.com/",              false),
-            ("https://example.com:3128/a:b@c",         false),
+            ("http://me:pa/ss@proxy:3128",             true),
+            ("https://token@example.com/",             true),
+            ("https://example.com:3128/path",          false),
             ("user:password@example.com",              false),
         ];
         for (text, wanted) in table {

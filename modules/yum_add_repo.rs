@@ -197,8 +197,9 @@ yum_repos:
         let table = [
             ("baseurl: 'https://user:hunter2@example.com/'",                        "0600"),
             ("baseurl: 'https://example.com/', username: a, password: hunter2",     "0600"),
-            ("baseurl: 'https://example.com/a:b@c'",                                "0644"),
-            ("baseurl: 'https://user@example.com/'",                                "0644"),
+            ("baseurl: 'https://user:hun/ter2@example.com/'",                       "0600"),
+            ("baseurl: 'https://token@example.com/'",                               "0600"),
+            ("baseurl: 'https://example.com:8080/a:b'",                             "0644"),
         ];
         for (options, mode) in table {
             let plan =

@@ -131,7 +131,11 @@ const PLAYBOOK: &[Key] = &[
         "the file of the password to log in with",
     ),
     Key::new("diff", Shape::Bool, "show what is changed in files").or("false"),
-    Key::new("extra_vars", Shape::Text, "more variables").secret(),
+    Key::new(
+        "extra_vars",
+        Shape::Text,
+        "more variables, which every user of the machine can see",
+    ),
     Key::new("forks", SECONDS, "so many hosts at a time"),
     Key::new("inventory", Shape::Text, "hosts, or a file of them"),
     Key::new("list_hosts", Shape::Bool, "name the hosts alone").or("false"),

@@ -5,6 +5,8 @@ use contract::module::Context;
 use contract::secret::Secret;
 use contract::template::Variables;
 
+use crate::hidden;
+
 /// A template with these variables.
 ///
 /// # Errors
@@ -45,15 +47,9 @@ pub(super) fn needs_variables(text: &str) -> bool {
     text.contains("{{") || names(text).any(|name| name != "KEY_FILE")
 }
 
-/// Whether an address in it holds a password, which plans shall not show.
+/// Whether an address in it may hold a password, which plans shall not show.
 pub(super) fn has_password(text: &str) -> bool {
-    text.split("://").skip(1).any(|rest| {
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | ';'));
-        let authority = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-        authority
-            .rsplit_once('@')
-            .is_some_and(|(user, _)| user.contains(':'))
-    })
+    text.lines().any(hidden::has_password)
 }
 
 /// A file of apt's, which everybody may read, as apt itself does for everybody.
@@ -80,8 +76,9 @@ mod tests {
         let table = [
             ("deb https://me:pw@a.example.com/x y z",                 true),
             ("Acquire::http::Proxy \"http://me:pw@10.0.0.1:3128\";",  true),
-            ("deb https://me@a.example.com/x y z",                    false),
-            ("deb https://a.example.com:8080/x@y y z",                false),
+            ("deb https://a.example.com/x y\ndeb https://me:p/w@b/x y", true),
+            ("deb https://token@a.example.com/x y z",                 true),
+            ("deb https://a.example.com:8080/x y z\n# by me@b",       false),
             ("no address at a@b:c",                                   false),
         ];
         for (text, wanted) in table {
