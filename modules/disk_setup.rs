@@ -224,8 +224,8 @@ fn file_systems(
         let path = format!("fs_setup[{index}]");
         let wanted = Wanted::read(entry, &path, problems);
         let found = wanted.and_then(|wanted| {
-            let disk = device(&wanted, names, ctx)?;
-            Ok((wanted, disk))
+            let (disk, part) = device(&wanted, names, disks, ctx)?;
+            Ok((wanted.on_part(part)?, disk))
         });
         let (wanted, disk) = match found {
             Ok(found) => found,
@@ -251,17 +251,38 @@ fn file_systems(
     }
 }
 
-/// The disk or partition that an entry of `fs_setup` is about: `xvdb`.
-fn device(wanted: &Wanted<'_>, names: &Names<'_>, ctx: &Context<'_>) -> Result<String, Problem> {
+/// The disk or partition that an entry of `fs_setup` is about: `xvdb`. One whose disk is about to get
+/// other partitions is a number on that disk, and what is there now says nothing about it.
+fn device(
+    wanted: &Wanted<'_>,
+    names: &Names<'_>,
+    disks: &[Fresh],
+    ctx: &Context<'_>,
+) -> Result<(String, Option<usize>), Problem> {
     let key = format!("{}.device", wanted.path);
+    let is_fresh = |name: &String| disks.iter().any(|disk| disk.name == *name);
+    let whole = names
+        .disk_and_number(wanted.device)
+        .and_then(|(disk, number)| {
+            let path = names.find(&disk).ok()?;
+            let disk = kernel_name(ctx.probe, &path).filter(is_fresh)?;
+            Some((disk, Some(number)))
+        });
+    if let Some(whole) = whole {
+        return Ok(whole);
+    }
     let found = names.find(wanted.device);
     let found = found.map_err(|unknown| unknown.problem(&key, wanted.device))?;
     let kernel = kernel_name(ctx.probe, &found).unwrap_or_default();
-    if disk::device(ctx.probe, &kernel).is_none() {
+    let Some(device) = disk::device(ctx.probe, &kernel) else {
         let message = format!("{key}: {} is no disk and no partition", shown(&found));
         return Err(Problem::error(None, message));
-    }
-    Ok(kernel)
+    };
+    Ok(match device.part {
+        // By a link to it that has another name.
+        Some(part) if is_fresh(&part.disk) => (part.disk, usize::try_from(part.number).ok()),
+        _ => (kernel, None),
+    })
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ disk_setup:
   xvdb: {layout: [25, [75, 82]]}
   vol-0123456789abcdef0: {table_type: gpt, layout: true}
 fs_setup:
-- {device: /dev/xvdb, partition: auto, filesystem: ext4, label: web}
+- {device: /dev/xvdb1, filesystem: ext4, label: web}
 - {device: xvdb.2, filesystem: swap}
 - {device: vol-0123456789abcdef0, partition: auto, filesystem: ext4, label: data, extra_opts: [-m, 1]}
 mounts:

@@ -144,6 +144,27 @@ impl<'a> Names<'a> {
         self.device(&absolute(&name))
     }
 
+    /// What a partition's name says, whether it is there or not: the name of its disk, and its number.
+    /// `/dev/sdf1` is number 1 of `/dev/sdf`, and so is `nvme1n1p1` of `nvme1n1`, or `...-part1` of a link.
+    pub(crate) fn disk_and_number(&self, name: &str) -> Option<(String, usize)> {
+        let name = self.alias(name);
+        let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = name.strip_prefix(disk)?.parse().ok()?;
+        let of_link = disk.strip_suffix("-part");
+        let is_numbered = |disk: &&str| disk.ends_with(|c: char| c.is_ascii_digit());
+        let of_numbered = || disk.strip_suffix('p').filter(is_numbered);
+        let plain = disk.trim_start_matches("/dev/");
+        // `ephemeral1` is no partition.
+        let is_lettered = PREFIXES.iter().any(|prefix| {
+            let letters = plain.strip_prefix(prefix).unwrap_or_default();
+            !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_lowercase())
+        });
+        let disk = of_link
+            .or_else(of_numbered)
+            .or_else(|| is_lettered.then_some(disk))?;
+        Some((disk.to_owned(), number))
+    }
+
     /// A path as it is, or what the kernel calls it here.
     fn device(&self, path: &str) -> Result<String, Unknown> {
         if self.is_there(path) {

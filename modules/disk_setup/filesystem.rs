@@ -136,6 +136,21 @@ impl<'v> Wanted<'v> {
         })
     }
 
+    /// The same on the partition of this number, if `device` names one that is about to be made.
+    pub(super) fn on_part(self, part: Option<usize>) -> Result<Self, Problem> {
+        match (part, &self.place) {
+            (None, _) => Ok(self),
+            (Some(_), Where::Part(number)) => {
+                let device = shown(self.device);
+                Err(self.problem(format!("{device} has no partition {number}")))
+            }
+            (Some(number), _) => Ok(Self {
+                place: Where::Part(number),
+                ..self
+            }),
+        }
+    }
+
     /// What brings it about on a disk or partition that looks like this; `None` if it is so.
     pub(super) fn plan(&self, view: &View<'_>) -> Result<Option<Made>, Problem> {
         match &self.place {

@@ -311,6 +311,35 @@ fn a_disk_gets_its_file_systems_with_its_partitions() {
 }
 
 #[test]
+fn a_partition_that_is_about_to_be_made_can_be_named_itself() {
+    let data: Vec<Mark> = [TABLE.to_vec(), EXT4.to_vec(), vec![DATA]].concat();
+    #[rustfmt::skip]
+    let table: [(&[Mark], &str, &str, &str, &str); 7] = [
+        (&[],   "/dev/xvdb: {layout: true}",                  "device: /dev/xvdb1",               "mkfs.ext4 -L data /dev/xvdb1",    ""),
+        (&[],   "/dev/xvdb: {layout: [50, 50]}",              "device: sdb2, partition: auto",    "mkfs.ext4 -L data /dev/xvdb2",    ""),
+        (&[],   "/dev/sdb: {layout: true}",                   "device: xvdb1, partition: none",   "mkfs.ext4 -L data /dev/xvdb1",    ""),
+        // What the old partition holds is not the new one's.
+        (&data, "xvdc: {layout: [100], overwrite: true}",     "device: xvdc1",                    "mkfs.ext4 -L data /dev/xvdc1",    ""),
+        (&data, "xvdc: {layout: [100], overwrite: true}",     "device: xvdc1, overwrite: true",   "mkfs.ext4 -L data -F /dev/xvdc1", ""),
+        (&data, "xvdc: {layout: [100], overwrite: true}",     "device: xvdc2",                    "",                                "fs_setup[0]: there is no partition /dev/xvdc2"),
+        (&[],   "xvdb: {layout: true}",                       "device: xvdb1, partition: 2",      "",                                "fs_setup[0]: xvdb1 has no partition 2"),
+    ];
+    for (marks, disk, entry, mkfs, says) in table {
+        let config = format!(
+            "disk_setup: {{{disk}}}\nfs_setup: [{{{entry}, filesystem: ext4, label: data}}]"
+        );
+        let plan = plan(marks, &config);
+        // A partition that was not made is one step with its table, so that mkfs takes no older one.
+        assert_eq!(plan.steps.len(), 1, "{config}");
+        let commands = commands(&plan);
+        let last = commands.last().filter(|last| last.starts_with("mkfs"));
+        assert_eq!(last.map_or("", String::as_str), mkfs, "{config}");
+        let said: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(said.join("\n"), says, "{config}");
+    }
+}
+
+#[test]
 fn a_bad_entry_costs_itself_alone_and_is_told_with_its_place() {
     #[rustfmt::skip]
     let table = [

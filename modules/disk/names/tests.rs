@@ -118,6 +118,40 @@ fn a_name_is_found_as_the_kernel_or_the_metadata_has_it() {
 }
 
 #[test]
+fn a_partitions_name_says_its_disk_and_number() {
+    let machine = FakeMachine::default();
+    let instance = instance();
+    let aliases = config("all: {data: /dev/sdf2}");
+    let names = Names {
+        probe: &machine,
+        instance: &instance,
+        aliases: aliases.get("all").and_then(Value::as_map),
+    };
+    #[rustfmt::skip]
+    let table = [
+        ("/dev/xvdb1",                   Some(("/dev/xvdb", 1))),
+        ("sdf12",                        Some(("sdf", 12))),
+        ("data",                         Some(("/dev/sdf", 2))),
+        ("nvme1n1p3",                    Some(("nvme1n1", 3))),
+        ("/dev/disk/by-id/nvme-A-part1", Some(("/dev/disk/by-id/nvme-A", 1))),
+        ("/dev/xvdb",                    None),
+        ("nvme1n1",                      None),
+        ("ephemeral1",                   None),
+        ("ebs1",                         None),
+        ("vol-0123456789abcdef0",        None),
+        ("sd1",                          None),
+        ("1",                            None),
+    ];
+    for (name, wanted) in table {
+        let found = names.disk_and_number(name);
+        let found = found
+            .as_ref()
+            .map(|(disk, number)| (disk.as_str(), *number));
+        assert_eq!(found, wanted, "{name}");
+    }
+}
+
+#[test]
 fn a_name_that_may_be_two_disks_is_none() {
     let two = [NITRO, SECOND].concat();
     let one = json!({"ebs1": "sdf"});
