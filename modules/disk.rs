@@ -1,9 +1,11 @@
 //! What disks look like from the running kernel: proc_pid_mountinfo(5) and sysfs(5). Nothing is
 //! asked of a program, so that a boot on a disk that has its size already starts none.
 
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use contract::machine::{FileKind, Probe};
+use contract::plan::Problem;
 
 use crate::files;
 
@@ -51,6 +53,30 @@ pub(crate) struct Part {
     pub(crate) number: u32,
     /// Whether there is room behind it that is worth growing for.
     pub(crate) has_room: bool,
+}
+
+/// A disk or partition of which it is not known what it holds: never one that may be taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unclear {
+    /// `xvdb`.
+    name: String,
+    /// In words.
+    why: String,
+}
+
+impl Unclear {
+    fn unreadable(name: &str, error: &io::Error) -> Self {
+        Self {
+            name: name.to_owned(),
+            why: format!("it cannot be read: {error}"),
+        }
+    }
+
+    /// What to say of it, which is about the machine. `key` is where the disk is named.
+    pub(crate) fn problem(&self, key: &str) -> Problem {
+        let Self { name, why } = self;
+        Problem::error(None, format!("{key}: /dev/{name} stays as it is: {why}"))
+    }
 }
 
 impl Device {
@@ -320,9 +346,40 @@ fn text(probe: &dyn Probe, path: &Path) -> Option<String> {
 /// Disks for tests.
 #[cfg(test)]
 pub(crate) mod fake {
-    use std::path::PathBuf;
+    use std::io;
+    use std::path::{Path, PathBuf};
 
+    use contract::machine::{FileKind, Probe};
     use contract::testing::FakeMachine;
+
+    /// A machine with a device that cannot be read from some byte on.
+    pub(crate) struct Broken {
+        pub(crate) machine: FakeMachine,
+        pub(crate) device: &'static str,
+        pub(crate) from: u64,
+    }
+
+    impl Probe for Broken {
+        fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+            self.machine.read(path)
+        }
+
+        fn read_part(&self, path: &Path, offset: u64, len: usize) -> io::Result<Option<Vec<u8>>> {
+            let end = offset + u64::try_from(len).unwrap();
+            if path == Path::new(self.device) && end > self.from {
+                return Err(io::Error::other("I/O error"));
+            }
+            self.machine.read_part(path, offset, len)
+        }
+
+        fn list(&self, path: &Path) -> io::Result<Option<Vec<String>>> {
+            self.machine.list(path)
+        }
+
+        fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {
+            self.machine.kind(path)
+        }
+    }
 
     const MOUNTS: &str = "21 1 0:5 / /dev rw - devtmpfs devtmpfs rw\n\
         22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/root rw,discard\n\

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use contract::machine::Probe;
 
-use super::{le32, udev};
+use super::{Unclear, le32, udev};
 
 /// So far from the beginning reaches every mark of [`MARKS`], and btrfs' label.
 const REACH: usize = 0x1_0400;
@@ -60,10 +60,14 @@ pub(crate) struct Signature {
 
 /// What is on `/dev/NAME`, `None` if nothing is: what stands there, and of kinds that are not known
 /// here what udev(7) found.
-pub(crate) fn on(probe: &dyn Probe, name: &str) -> Option<Signature> {
+///
+/// # Errors
+/// When the device cannot be read: it may hold anything.
+pub(crate) fn on(probe: &dyn Probe, name: &str) -> Result<Option<Signature>, Unclear> {
     let bytes = probe.read_part(&Path::new("/dev").join(name), 0, REACH);
-    let bytes = bytes.ok().flatten().unwrap_or_default();
-    of(&bytes).or_else(|| of_udev(probe, name))
+    let bytes = bytes.map_err(|error| Unclear::unreadable(name, &error))?;
+    let found = of(&bytes.unwrap_or_default());
+    Ok(found.or_else(|| of_udev(probe, name)))
 }
 
 /// What begins with these bytes.
@@ -209,7 +213,7 @@ mod tests {
                 ("/sys/class/block/xvdb/dev", "202:16\n"),
                 ("/run/udev/data/b202:16", known),
             ]);
-            let found = on(&machine, "xvdb").map(|found| found.kind);
+            let found = on(&machine, "xvdb").unwrap().map(|found| found.kind);
             assert_eq!(found.as_deref(), wanted, "{known}");
         }
     }

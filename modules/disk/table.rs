@@ -3,11 +3,12 @@
 //! Source: UEFI specification, chapter 5 "GUID Partition Table (GPT) Disk Layout"; util-linux,
 //! `libblkid/src/partitions/{dos,gpt}.c`.
 
+use std::io;
 use std::path::Path;
 
 use contract::machine::Probe;
 
-use super::{Device, le32, sector_size};
+use super::{Device, Unclear, le32, sector_size};
 
 /// Where the entries of an MBR are, how long one is, and what the sector ends with.
 const MBR_ENTRIES: std::ops::Range<usize> = 446..510;
@@ -52,26 +53,40 @@ pub(crate) struct Table {
     pub(crate) types: Vec<String>,
 }
 
+/// Bytes of a disk; `None` if it is shorter.
+type Read<'a> = &'a dyn Fn(u64, usize) -> io::Result<Option<Vec<u8>>>;
+
 /// The table on a disk; `None` without one.
-pub(crate) fn of(probe: &dyn Probe, disk: &Device) -> Option<Table> {
+///
+/// # Errors
+/// When the disk cannot be read: it may have any.
+pub(crate) fn of(probe: &dyn Probe, disk: &Device) -> Result<Option<Table>, Unclear> {
     let path = Path::new("/dev").join(&disk.name);
     let part = |offset: u64, len: usize| {
-        let bytes = probe.read_part(&path, offset, len).ok().flatten()?;
-        (bytes.len() == len).then_some(bytes)
+        let bytes = probe.read_part(&path, offset, len)?;
+        Ok(bytes.filter(|bytes| bytes.len() == len))
     };
     let sector = sector_size(probe, &disk.name);
-    if let Some(table) = part(sector, 512).and_then(|header| gpt(&header, sector, &part)) {
-        return Some(table);
-    }
-    // Only the second copy is left.
-    let last = disk.size.checked_sub(sector)?;
-    if part(last, 8).is_some_and(|mark| mark == GPT_MARK) {
-        return Some(damaged());
-    }
-    mbr(&part(0, 512)?)
+    let found = found(disk.size, sector, &part);
+    found.map_err(|error| Unclear::unreadable(&disk.name, &error))
 }
 
-fn gpt(header: &[u8], sector: u64, part: &dyn Fn(u64, usize) -> Option<Vec<u8>>) -> Option<Table> {
+fn found(size: u64, sector: u64, part: Read<'_>) -> io::Result<Option<Table>> {
+    let header = part(sector, 512)?;
+    if let Some(table) = header.and_then(|header| gpt(&header, sector, part)) {
+        return Ok(Some(table));
+    }
+    let Some(last) = size.checked_sub(sector) else {
+        return Ok(None);
+    };
+    // Only the second copy is left.
+    if part(last, 8)?.is_some_and(|mark| mark == GPT_MARK) {
+        return Ok(Some(damaged()));
+    }
+    Ok(part(0, 512)?.and_then(|sector| mbr(&sector)))
+}
+
+fn gpt(header: &[u8], sector: u64, part: Read<'_>) -> Option<Table> {
     if !header.starts_with(GPT_MARK) {
         return None;
     }
@@ -79,7 +94,9 @@ fn gpt(header: &[u8], sector: u64, part: &dyn Fn(u64, usize) -> Option<Vec<u8>>)
         let at = u64::from_le_bytes(header.get(72..80)?.try_into().ok()?);
         let count = le32(header, 80).filter(|count| *count <= GPT_ENTRIES_MAX)?;
         let len = le32(header, 84).filter(|len| (128..=GPT_ENTRY_MAX).contains(len))?;
-        let all = part(at.checked_mul(sector)?, usize::try_from(count * len).ok()?)?;
+        let all = part(at.checked_mul(sector)?, usize::try_from(count * len).ok()?);
+        // Entries that cannot be read are no table without any.
+        let all = all.ok().flatten()?;
         let kinds = all.chunks(usize::try_from(len).ok()?).map(guid);
         let used = kinds.map(Option::unwrap_or_default);
         Some(used.filter(|kind| !kind.is_empty()).collect())
@@ -162,7 +179,7 @@ mod tests {
         let machine = FakeMachine::default();
         let path = PathBuf::from("/dev/xvdb");
         machine.files.borrow_mut().insert(path, bytes);
-        of(&machine, &disk)
+        of(&machine, &disk).unwrap()
     }
 
     #[test]

@@ -9,6 +9,7 @@ use contract::plan::Problem;
 use contract::yaml::{Kind, Value};
 
 use super::view::{Node, View};
+use crate::disk::Unclear;
 use crate::disk::names::shown;
 use crate::disk::signature::Signature;
 use crate::fields::wrong;
@@ -154,8 +155,8 @@ impl<'v> Wanted<'v> {
     /// What brings it about on a disk or partition that looks like this; `None` if it is so.
     pub(super) fn plan(&self, view: &View<'_>) -> Result<Option<Made>, Problem> {
         match &self.place {
-            Where::Whole => self.on(&view.whole(), false),
-            Where::Part(number) => match view.part(*number) {
+            Where::Whole => self.on(&view.whole().map_err(|it| self.unclear(&it))?, false),
+            Where::Part(number) => match view.part(*number).map_err(|it| self.unclear(&it))? {
                 Some(node) => self.on(&node, false),
                 None => {
                     let name = view.part_name(*number);
@@ -169,23 +170,24 @@ impl<'v> Wanted<'v> {
     /// The first that holds it already, that holds what it replaces, or that holds nothing.
     fn first(&self, view: &View<'_>, by_label: bool) -> Result<Option<Made>, Problem> {
         let mut is_used = false;
-        for node in view.nodes() {
+        let nodes = view.nodes().map_err(|it| self.unclear(&it))?;
+        for node in &nodes {
             let Some(holds) = &node.holds else {
                 if node.is_part {
-                    return self.on(&node, false);
+                    return self.on(node, false);
                 }
                 continue;
             };
             if !by_label && Some(&holds.kind) == self.replaces.as_ref() {
-                return self.on(&node, true);
+                return self.on(node, true);
             }
             if Some(&holds.kind) == self.kind.as_ref() && (!by_label || holds.label == self.label) {
                 return Ok(None);
             }
             is_used = true;
         }
-        if !is_used {
-            return self.on(&view.whole(), false);
+        if let Some(whole) = nodes.first().filter(|_| !is_used) {
+            return self.on(whole, false);
         }
         let message = format!("{}: nothing is free on /dev/{}", self.path, view.name());
         Err(Problem::warning(None, message))
@@ -272,6 +274,10 @@ impl<'v> Wanted<'v> {
         let mut spec = ToolSpec::new(format!("{kind} on {device}"), argv);
         spec.timeout = TIMEOUT;
         Ok(Effect::tool(spec))
+    }
+
+    fn unclear(&self, unclear: &Unclear) -> Problem {
+        unclear.problem(&self.path)
     }
 
     /// Something about the machine, which has no place in a document.

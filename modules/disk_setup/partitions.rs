@@ -11,7 +11,7 @@ use contract::yaml::Value;
 use super::layout::{Layout, script};
 use crate::disk::names::shown;
 use crate::disk::table::{self, Label};
-use crate::disk::{self, Device, signature};
+use crate::disk::{self, Device, Unclear, signature};
 use crate::fields::wrong;
 use crate::{distribution, switch};
 
@@ -68,11 +68,14 @@ impl<'p> Definition<'p> {
 
     /// What makes a disk's partitions; `None` if they are so, or are nobody's business.
     pub(super) fn plan(&self, disk: &Device, ctx: &Context<'_>) -> Result<Option<Fresh>, Problem> {
-        let table = table::of(ctx.probe, disk);
-        let holds = || signature::on(ctx.probe, &disk.name);
+        if self.layout == Layout::AsItIs {
+            return Ok(None);
+        }
+        let unclear = |unclear: Unclear| unclear.problem(self.path);
+        let table = table::of(ctx.probe, disk).map_err(unclear)?;
+        let holds = || signature::on(ctx.probe, &disk.name).map_err(unclear);
         let is_so = match (&self.layout, &table) {
-            (Layout::AsItIs, _) => true,
-            (Layout::Nothing, None) => holds().is_none(),
+            (Layout::Nothing, None) => holds()?.is_none(),
             (layout, Some(table)) => table.label == self.label && layout.is_so(table),
             (_, None) => false,
         };
@@ -91,7 +94,7 @@ impl<'p> Definition<'p> {
             return Err(self.stays(disk, "it has other partitions", may));
         }
         if !self.overwrite
-            && let Some(holds) = holds()
+            && let Some(holds) = holds()?
         {
             let why = format!("it holds {}", shown(&holds.kind));
             return Err(self.stays(disk, &why, may));

@@ -1,10 +1,13 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use contract::custom::Nobody;
 use contract::effect::{Effect, Program};
+use contract::module::Entry;
 use contract::plan::Severity;
-use contract::testing::{FakeMachine, Setting};
+use contract::testing::{FakeMachine, Setting, config as document};
 
 use super::*;
+use crate::disk::fake::Broken;
 
 const TOOLS: [&str; 6] = [
     "mkfs.ext4",
@@ -308,6 +311,54 @@ fn a_disk_gets_its_file_systems_with_its_partitions() {
     );
     let said = plan.problems[0].to_string();
     assert_eq!(said, "fs_setup[2]: there is no partition /dev/xvdb3");
+}
+
+#[test]
+fn a_disk_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+    const SIZE: u64 = 16_777_216 * 512;
+    let overwrite = "disk_setup: {xvdb: {layout: true, overwrite: true}}";
+    #[rustfmt::skip]
+    let table = [
+        (0,          "disk_setup: {xvdb: {layout: true}}",                                     "disk_setup.xvdb"),
+        (1024,       "disk_setup: {xvdb: {layout: true}}",                                     "disk_setup.xvdb"),
+        (0,          overwrite,                                                                "disk_setup.xvdb"),
+        // The second copy of a GPT.
+        (SIZE - 512, overwrite,                                                                "disk_setup.xvdb"),
+        (0,          "disk_setup: {xvdb: {layout: remove}}",                                   "disk_setup.xvdb"),
+        (1024,       "fs_setup: [{device: xvdb, filesystem: ext4, partition: none}]",          "fs_setup[0]"),
+        (1024,       "fs_setup: [{device: xvdb, filesystem: ext4}]",                           "fs_setup[0]"),
+    ];
+    for (from, config, key) in table {
+        let machine = FakeMachine::with(DISKS);
+        for tool in TOOLS {
+            let path = PathBuf::from("/usr/sbin").join(tool);
+            machine.files.borrow_mut().insert(path, Vec::new());
+        }
+        let broken = Broken {
+            machine,
+            device: "/dev/xvdb",
+            from,
+        };
+        let Setting {
+            instance, params, ..
+        } = Setting::default();
+        let plan = Entry::of::<DiskSetup>().plan(&Context {
+            instance: &instance,
+            config: &document(config),
+            params: &params,
+            scripts: &[],
+            handlers: &[],
+            instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
+            scripts_dir: Path::new("/var/lib/firstlight/instances/i-1/scripts"),
+            probe: &broken,
+            ask: &Nobody,
+            render: |text, _| Ok(text.to_owned()),
+        });
+        assert_eq!(commands(&plan), [""; 0], "{config}");
+        let said: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
+        let says = format!("{key}: /dev/xvdb stays as it is: it cannot be read: I/O error");
+        assert_eq!(said, [says], "{config}");
+    }
 }
 
 #[test]

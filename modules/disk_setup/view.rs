@@ -3,7 +3,7 @@
 use contract::machine::Probe;
 
 use crate::disk::signature::{self, Signature};
-use crate::disk::{self, part_name};
+use crate::disk::{self, Unclear, part_name};
 
 /// A disk or a partition that a file system may be put on.
 pub(super) struct View<'a> {
@@ -64,34 +64,44 @@ impl<'a> View<'a> {
     }
 
     /// The device itself.
-    pub(super) fn whole(&self) -> Node<'a> {
+    ///
+    /// # Errors
+    /// When it is not known what it holds, as with the others.
+    pub(super) fn whole(&self) -> Result<Node<'a>, Unclear> {
         let count = self.fresh.unwrap_or_else(|| self.parts().len());
         match self.fresh {
-            Some(_) => self.blank(self.name.clone(), false, count > 0),
+            Some(_) => Ok(self.blank(self.name.clone(), false, count > 0)),
             None => self.there(&self.name, self.is_part, count > 0),
         }
     }
 
     /// The partition of this number, if there will be one.
-    pub(super) fn part(&self, number: usize) -> Option<Node<'a>> {
+    pub(super) fn part(&self, number: usize) -> Result<Option<Node<'a>>, Unclear> {
         let name = self.part_name(number);
         match self.fresh {
-            Some(count) => (number <= count).then(|| self.blank(name, true, false)),
-            None => disk::device(self.probe, &name).map(|_| self.there(&name, true, false)),
+            Some(count) => Ok((number <= count).then(|| self.blank(name, true, false))),
+            None => {
+                let there = disk::device(self.probe, &name);
+                there.map(|_| self.there(&name, true, false)).transpose()
+            }
         }
     }
 
     /// The device, and then its partitions.
-    pub(super) fn nodes(&self) -> Vec<Node<'a>> {
-        let mut nodes = vec![self.whole()];
+    pub(super) fn nodes(&self) -> Result<Vec<Node<'a>>, Unclear> {
+        let mut nodes = vec![self.whole()?];
         match self.fresh {
-            Some(count) => nodes.extend((1..=count).filter_map(|number| self.part(number))),
+            Some(count) => {
+                let names = (1..=count).map(|number| self.part_name(number));
+                nodes.extend(names.map(|name| self.blank(name, true, false)));
+            }
             None => {
-                let parts = self.parts();
-                nodes.extend(parts.iter().map(|name| self.there(name, true, false)));
+                for name in self.parts() {
+                    nodes.push(self.there(&name, true, false)?);
+                }
             }
         }
-        nodes
+        Ok(nodes)
     }
 
     fn parts(&self) -> Vec<String> {
@@ -99,15 +109,19 @@ impl<'a> View<'a> {
         parts.into_iter().map(|(_, name)| name).collect()
     }
 
-    fn there(&self, name: &str, is_part: bool, has_parts: bool) -> Node<'a> {
-        Node {
+    fn there(&self, name: &str, is_part: bool, has_parts: bool) -> Result<Node<'a>, Unclear> {
+        let holds = match self.made(name) {
+            Some(made) => Some(made),
+            None => signature::on(self.probe, name)?,
+        };
+        Ok(Node {
             probe: self.probe,
             name: name.to_owned(),
             is_part,
             has_parts,
-            holds: self.made(name).or_else(|| signature::on(self.probe, name)),
+            holds,
             user: disk::user(self.probe, name),
-        }
+        })
     }
 
     fn blank(&self, name: String, is_part: bool, has_parts: bool) -> Node<'a> {
