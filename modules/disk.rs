@@ -261,9 +261,22 @@ pub(crate) fn user(probe: &dyn Probe, disk: &str) -> Option<String> {
             let source = source.and_then(|source| source.strip_prefix("/dev/"));
             line.split(' ').nth(2) == Some(number.as_str()) || source == Some(&name)
         };
-        let point = mounts.lines().find(is_it)?.split(' ').nth(4)?.to_owned();
-        Some(format!("{name} is mounted on {point}"))
+        let mount = mounts.lines().find(is_it);
+        if let Some(point) = mount.and_then(|mount| mount.split(' ').nth(4)) {
+            return Some(format!("{name} is mounted on {point}"));
+        }
+        let is_member = is_of_btrfs(probe, &name);
+        is_member.then(|| format!("{name} is a part of a btrfs that is mounted"))
     })
+}
+
+/// Whether a device belongs to a btrfs that is mounted, which only one of its devices is said to be.
+/// Source: linux, `fs/btrfs/sysfs.c`.
+fn is_of_btrfs(probe: &dyn Probe, name: &str) -> bool {
+    let all = Path::new("/sys/fs/btrfs");
+    let ids = probe.list(all).ok().flatten().unwrap_or_default();
+    let mut members = ids.iter().map(|id| all.join(id).join("devices").join(name));
+    members.any(|member| files::exists(probe, member))
 }
 
 /// The files and devices that are swap space in use, by their paths (proc_swaps(5)).

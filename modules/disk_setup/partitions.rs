@@ -85,10 +85,14 @@ impl<'p> Definition<'p> {
         if let Some(user) = disk::user(ctx.probe, &disk.name) {
             return Err(self.stays(disk, &user, "a disk in use gets no other partitions"));
         }
+        let may = "say `overwrite: true` if what is on it may be lost";
         if self.layout == Layout::Nothing {
+            let member = of_zfs(disk, ctx).map_err(unclear)?;
+            if let Some(name) = member.filter(|_| !self.overwrite) {
+                return Err(self.stays(disk, &format!("{name} is a part of a ZFS pool"), may));
+            }
             return Ok(Some(purged(disk, ctx)));
         }
-        let may = "say `overwrite: true` if what is on it may be lost";
         let has_parts = table.is_some_and(|table| !table.types.is_empty());
         if !self.overwrite && (has_parts || !disk::parts(ctx.probe, &disk.name).is_empty()) {
             return Err(self.stays(disk, "it has other partitions", may));
@@ -135,6 +139,19 @@ impl<'p> Definition<'p> {
         let message = format!("{}: /dev/{} stays as it is: {why}", self.path, disk.name);
         Problem::warning(None, message).hint(hint)
     }
+}
+
+/// What of a disk is a part of a ZFS pool, of which the kernel does not tell whether it is in use.
+fn of_zfs(disk: &Device, ctx: &Context<'_>) -> Result<Option<String>, Unclear> {
+    let parts = disk::parts(ctx.probe, &disk.name).into_iter();
+    let names = std::iter::once(disk.name.clone()).chain(parts.map(|(_, name)| name));
+    for name in names {
+        let holds = signature::on(ctx.probe, &name)?;
+        if holds.is_some_and(|holds| holds.kind == "zfs_member") {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// Without a table, and without what is in its partitions first.

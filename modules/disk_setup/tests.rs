@@ -190,6 +190,11 @@ fn a_disk_in_use_is_left_alone_whatever_is_said() {
             "",
             "xvdc1 is a part of dm-0",
         ),
+        (
+            "/sys/fs/btrfs/0f3a6c1e-8d2b-4b57-9a3f-2c1d0e9f8a7b/devices/xvdc1",
+            "",
+            "xvdc1 is a part of a btrfs that is mounted",
+        ),
     ];
     for (path, text, says) in uses {
         for config in [overwrite, remove] {
@@ -311,6 +316,36 @@ fn a_disk_gets_its_file_systems_with_its_partitions() {
     );
     let said = plan.problems[0].to_string();
     assert_eq!(said, "fs_setup[2]: there is no partition /dev/xvdb3");
+}
+
+#[test]
+fn a_disk_of_a_zfs_pool_is_purged_only_if_it_may_be_lost() {
+    #[rustfmt::skip]
+    let table = [
+        ("xvdb", "",                  "disk_setup.xvdb: /dev/xvdb stays as it is: xvdb is a part of a ZFS pool (say `overwrite: true`"),
+        ("xvdb", ", overwrite: true", ""),
+        ("xvdc", "",                  "disk_setup.xvdc: /dev/xvdc stays as it is: xvdc1 is a part of a ZFS pool (say `overwrite: true`"),
+        ("xvdc", ", overwrite: true", ""),
+    ];
+    for (disk, more, says) in table {
+        let udev = [
+            ("/sys/class/block/xvdc1/dev", "202:33\n"),
+            ("/run/udev/data/b202:16", "E:ID_FS_TYPE=zfs_member\n"),
+            ("/run/udev/data/b202:33", "E:ID_FS_TYPE=zfs_member\n"),
+        ];
+        let machine = FakeMachine::with(&[DISKS, &udev].concat());
+        let mbr = [vec![0; 510], vec![0x55, 0xaa]].concat();
+        machine.files.borrow_mut().insert("/dev/xvdc".into(), mbr);
+        let setting = Setting {
+            machine,
+            ..Setting::default()
+        };
+        let plan =
+            setting.plan::<DiskSetup>(&format!("disk_setup: {{{disk}: {{layout: remove{more}}}}}"));
+        assert_eq!(commands(&plan).is_empty(), !says.is_empty(), "{disk}{more}");
+        let said = plan.problems.first().map(ToString::to_string);
+        assert!(said.unwrap_or_default().starts_with(says), "{disk}{more}");
+    }
 }
 
 #[test]
