@@ -62,6 +62,8 @@ pub(crate) struct Unclear {
     name: String,
     /// In words.
     why: String,
+    /// What to do about it.
+    hint: Option<&'static str>,
 }
 
 impl Unclear {
@@ -69,13 +71,27 @@ impl Unclear {
         Self {
             name: name.to_owned(),
             why: format!("it cannot be read: {error}"),
+            hint: None,
+        }
+    }
+
+    fn unknown(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            why: "it is not known to udev yet".to_owned(),
+            hint: Some("run it again with `firstlight run disk_setup --force`"),
         }
     }
 
     /// What to say of it, which is about the machine. `key` is where the disk is named.
     pub(crate) fn problem(&self, key: &str) -> Problem {
-        let Self { name, why } = self;
-        Problem::error(None, format!("{key}: /dev/{name} stays as it is: {why}"))
+        let Self { name, why, hint } = self;
+        let message = format!("{key}: /dev/{name} stays as it is: {why}");
+        let problem = Problem::error(None, message);
+        match hint {
+            Some(hint) => problem.hint(*hint),
+            None => problem,
+        }
     }
 }
 
@@ -288,8 +304,13 @@ pub(crate) fn swaps(probe: &dyn Probe) -> Vec<String> {
 
 /// What udev(7) noted of a block device.
 pub(crate) fn udev(probe: &dyn Probe, name: &str) -> Option<String> {
+    files::text(probe, udev_record(probe, name)?)
+}
+
+/// Where it notes that.
+fn udev_record(probe: &dyn Probe, name: &str) -> Option<String> {
     let number = text(probe, &Path::new("/sys/class/block").join(name).join("dev"))?;
-    files::text(probe, format!("/run/udev/data/b{number}"))
+    Some(format!("/run/udev/data/b{number}"))
 }
 
 /// The type of a partition as udev(7) found it: a GUID of GPT, `0x83` of MBR.

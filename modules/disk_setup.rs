@@ -200,7 +200,7 @@ fn disks(
 
 /// What is wrong about the machine has no place in a document: another machine has other disks.
 fn disk(name: &str, path: &str, names: &Names<'_>, ctx: &Context<'_>) -> Result<Device, Problem> {
-    let found = names.find(name);
+    let found = names.find_late(name);
     let found = found.map_err(|unknown| unknown.problem(path, name))?;
     let kernel = kernel_name(ctx.probe, &found).unwrap_or_default();
     let disk = disk::device(ctx.probe, &kernel).filter(|disk| disk.part.is_none());
@@ -271,7 +271,7 @@ fn device(
     if let Some(whole) = whole {
         return Ok(whole);
     }
-    let found = names.find(wanted.device);
+    let found = names.find_late(wanted.device);
     let found = found.map_err(|unknown| unknown.problem(&key, wanted.device))?;
     let kernel = kernel_name(ctx.probe, &found).unwrap_or_default();
     let Some(device) = disk::device(ctx.probe, &kernel) else {

@@ -139,9 +139,25 @@ impl<'a> Names<'a> {
             let stores = self.nvme(INSTANCE_STORE);
             let number: Option<usize> = number.parse().ok();
             let store = number.and_then(|number| stores.into_iter().nth(number));
-            return store.map(|(disk, _)| absolute(&disk)).ok_or_else(nothing);
+            let store = store.map(|(disk, serial)| self.lasting(&disk, INSTANCE_STORE, &serial));
+            return store.ok_or_else(nothing);
         }
         self.device(&absolute(&name))
+    }
+
+    /// The same, of a disk that may be on its way: what is not there is looked for once more when udev(7)
+    /// has nothing left to do.
+    ///
+    /// # Errors
+    /// As with [`Self::find`].
+    pub(crate) fn find_late(&self, name: &str) -> Result<String, Unknown> {
+        match self.find(name) {
+            Err(unknown) if !unknown.is_unclear() => {
+                self.probe.wait_for_udev(None);
+                self.find(name)
+            }
+            found => found,
+        }
     }
 
     /// What a partition's name says, whether it is there or not: the name of its disk, and its number.
@@ -204,7 +220,7 @@ impl<'a> Names<'a> {
                 .any(|prefix| name.strip_prefix(prefix) == Some(rest))
         };
         match (volumes.as_slice(), names.as_slice()) {
-            ([(disk, serial)], [name]) if is_it(name) => Ok(self.lasting(disk, serial)),
+            ([(disk, serial)], [name]) if is_it(name) => Ok(self.lasting(disk, EBS, serial)),
             _ => Err(Unknown {
                 volumes: volumes.iter().map(|(_, serial)| dashed(serial)).collect(),
             }),
@@ -215,15 +231,15 @@ impl<'a> Names<'a> {
     fn volume(&self, serial: &str) -> Option<String> {
         let mut all = self.nvme(EBS).into_iter();
         if let Some((disk, serial)) = all.find(|(_, own)| own == serial) {
-            return Some(self.lasting(&disk, &serial));
+            return Some(self.lasting(&disk, EBS, &serial));
         }
-        let link = by_id(serial);
+        let link = by_id(EBS, serial);
         self.is_there(&link).then_some(link)
     }
 
     /// A name that is the same at the next boot, if udev(7) has made it.
-    fn lasting(&self, disk: &str, serial: &str) -> String {
-        let link = by_id(serial);
+    fn lasting(&self, disk: &str, model: &str, serial: &str) -> String {
+        let link = by_id(model, serial);
         if self.is_there(&link) {
             link
         } else {
@@ -277,8 +293,8 @@ fn dashed(serial: &str) -> String {
     }
 }
 
-fn by_id(serial: &str) -> String {
-    format!("/dev/disk/by-id/nvme-{}_{serial}", EBS.replace(' ', "_"))
+fn by_id(model: &str, serial: &str) -> String {
+    format!("/dev/disk/by-id/nvme-{}_{serial}", model.replace(' ', "_"))
 }
 
 fn absolute(name: &str) -> String {

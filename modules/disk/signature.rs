@@ -6,7 +6,11 @@ use std::path::Path;
 
 use contract::machine::Probe;
 
-use super::{Unclear, le32, udev};
+use super::{Unclear, le32, udev, udev_record};
+use crate::files;
+
+/// There where systemd-udevd(8) runs.
+const UDEV: &str = "/run/udev/control";
 
 /// So far from the beginning reaches every mark of [`MARKS`], and btrfs' label.
 const REACH: usize = 0x1_0400;
@@ -62,12 +66,24 @@ pub(crate) struct Signature {
 /// here what udev(7) found.
 ///
 /// # Errors
-/// When the device cannot be read: it may hold anything.
+/// When the device cannot be read, or udev(7) runs and has not looked at it: it may hold anything.
 pub(crate) fn on(probe: &dyn Probe, name: &str) -> Result<Option<Signature>, Unclear> {
     let bytes = probe.read_part(&Path::new("/dev").join(name), 0, REACH);
     let bytes = bytes.map_err(|error| Unclear::unreadable(name, &error))?;
-    let found = of(&bytes.unwrap_or_default());
-    Ok(found.or_else(|| of_udev(probe, name)))
+    if let Some(found) = of(&bytes.unwrap_or_default()) {
+        return Ok(Some(found));
+    }
+    if let Some(known) = udev(probe, name) {
+        return Ok(of_udev(&known));
+    }
+    if !files::exists(probe, UDEV) {
+        return Ok(None);
+    }
+    probe.wait_for_udev(udev_record(probe, name).as_deref().map(Path::new));
+    match udev(probe, name) {
+        Some(known) => Ok(of_udev(&known)),
+        None => Err(Unclear::unknown(name)),
+    }
 }
 
 /// What begins with these bytes.
@@ -135,8 +151,7 @@ fn label(bytes: &[u8], at: usize, len: usize) -> String {
 }
 
 /// Of what is known here, the bytes have the last word: udev may not have looked again yet.
-fn of_udev(probe: &dyn Probe, name: &str) -> Option<Signature> {
-    let known = udev(probe, name)?;
+fn of_udev(known: &str) -> Option<Signature> {
     let field = |key: &str| {
         let mut lines = known.lines();
         lines.find_map(|line| {
@@ -195,6 +210,33 @@ mod tests {
                 .as_ref()
                 .map(|found| (found.kind.as_str(), found.label.as_str()));
             assert_eq!(found, wanted, "{marks:?}");
+        }
+    }
+
+    #[test]
+    fn a_disk_is_not_blank_before_udev_has_looked_at_it() {
+        const NUMBER: (&str, &str) = ("/sys/class/block/xvdb/dev", "202:16\n");
+        const RECORD: (&str, &str) = ("/run/udev/data/b202:16", "E:DEVTYPE=disk\n");
+        const RUNS: (&str, &str) = (UDEV, "");
+        let blank = ("/dev/xvdb", "");
+        let xfs = ("/dev/xvdb", "XFSB");
+        let unknown = "key: /dev/xvdb stays as it is: it is not known to udev yet \
+            (run it again with `firstlight run disk_setup --force`)";
+        #[rustfmt::skip]
+        let table = [
+            (vec![blank, NUMBER, RUNS],         Err(unknown)),
+            (vec![blank, NUMBER, RUNS, RECORD], Ok(None)),
+            (vec![xfs, NUMBER, RUNS],           Ok(Some("xfs"))),
+            (vec![blank, RUNS],                 Err(unknown)),
+            // As in a root that is prepared for later.
+            (vec![blank, NUMBER],               Ok(None)),
+        ];
+        for (files, wanted) in table {
+            let found = on(&FakeMachine::with(&files), "xvdb");
+            let found = found.map(|found| found.map(|found| found.kind));
+            let found = found.map_err(|unclear| unclear.problem("key").to_string());
+            let wanted = wanted.map(|kind: Option<&str>| kind.map(ToOwned::to_owned));
+            assert_eq!(found, wanted.map_err(ToOwned::to_owned), "{files:?}");
         }
     }
 

@@ -1,13 +1,12 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use contract::custom::Nobody;
 use contract::effect::{Effect, Program};
-use contract::module::Entry;
 use contract::plan::Severity;
-use contract::testing::{FakeMachine, Setting, config as document};
+use contract::testing::{FakeMachine, Setting};
 
 use super::*;
-use crate::disk::fake::Broken;
+
+mod unclear;
 
 const TOOLS: [&str; 6] = [
     "mkfs.ext4",
@@ -56,12 +55,18 @@ const EXT4: [Mark; 2] = [
 const DATA: Mark = ("/dev/xvdc1", 1144, b"data");
 const XFS: Mark = ("/dev/xvdb", 0, b"XFSB");
 
-fn plan(marks: &[Mark], config: &str) -> Plan {
-    let machine = FakeMachine::with(DISKS);
+/// The disks, these files, and every tool.
+fn machine(more: &[(&str, &str)]) -> FakeMachine {
+    let machine = FakeMachine::with(&[DISKS, more].concat());
     for tool in TOOLS {
         let path = PathBuf::from("/usr/sbin").join(tool);
         machine.files.borrow_mut().insert(path, Vec::new());
     }
+    machine
+}
+
+fn plan(marks: &[Mark], config: &str) -> Plan {
+    let machine = machine(&[]);
     for (device, at, bytes) in marks {
         let mut files = machine.files.borrow_mut();
         let held = files.get_mut(&PathBuf::from(device)).unwrap();
@@ -316,84 +321,6 @@ fn a_disk_gets_its_file_systems_with_its_partitions() {
     );
     let said = plan.problems[0].to_string();
     assert_eq!(said, "fs_setup[2]: there is no partition /dev/xvdb3");
-}
-
-#[test]
-fn a_disk_of_a_zfs_pool_is_purged_only_if_it_may_be_lost() {
-    #[rustfmt::skip]
-    let table = [
-        ("xvdb", "",                  "disk_setup.xvdb: /dev/xvdb stays as it is: xvdb is a part of a ZFS pool (say `overwrite: true`"),
-        ("xvdb", ", overwrite: true", ""),
-        ("xvdc", "",                  "disk_setup.xvdc: /dev/xvdc stays as it is: xvdc1 is a part of a ZFS pool (say `overwrite: true`"),
-        ("xvdc", ", overwrite: true", ""),
-    ];
-    for (disk, more, says) in table {
-        let udev = [
-            ("/sys/class/block/xvdc1/dev", "202:33\n"),
-            ("/run/udev/data/b202:16", "E:ID_FS_TYPE=zfs_member\n"),
-            ("/run/udev/data/b202:33", "E:ID_FS_TYPE=zfs_member\n"),
-        ];
-        let machine = FakeMachine::with(&[DISKS, &udev].concat());
-        let mbr = [vec![0; 510], vec![0x55, 0xaa]].concat();
-        machine.files.borrow_mut().insert("/dev/xvdc".into(), mbr);
-        let setting = Setting {
-            machine,
-            ..Setting::default()
-        };
-        let plan =
-            setting.plan::<DiskSetup>(&format!("disk_setup: {{{disk}: {{layout: remove{more}}}}}"));
-        assert_eq!(commands(&plan).is_empty(), !says.is_empty(), "{disk}{more}");
-        let said = plan.problems.first().map(ToString::to_string);
-        assert!(said.unwrap_or_default().starts_with(says), "{disk}{more}");
-    }
-}
-
-#[test]
-fn a_disk_that_cannot_be_read_is_not_taken_for_an_empty_one() {
-    const SIZE: u64 = 16_777_216 * 512;
-    let overwrite = "disk_setup: {xvdb: {layout: true, overwrite: true}}";
-    #[rustfmt::skip]
-    let table = [
-        (0,          "disk_setup: {xvdb: {layout: true}}",                                     "disk_setup.xvdb"),
-        (1024,       "disk_setup: {xvdb: {layout: true}}",                                     "disk_setup.xvdb"),
-        (0,          overwrite,                                                                "disk_setup.xvdb"),
-        // The second copy of a GPT.
-        (SIZE - 512, overwrite,                                                                "disk_setup.xvdb"),
-        (0,          "disk_setup: {xvdb: {layout: remove}}",                                   "disk_setup.xvdb"),
-        (1024,       "fs_setup: [{device: xvdb, filesystem: ext4, partition: none}]",          "fs_setup[0]"),
-        (1024,       "fs_setup: [{device: xvdb, filesystem: ext4}]",                           "fs_setup[0]"),
-    ];
-    for (from, config, key) in table {
-        let machine = FakeMachine::with(DISKS);
-        for tool in TOOLS {
-            let path = PathBuf::from("/usr/sbin").join(tool);
-            machine.files.borrow_mut().insert(path, Vec::new());
-        }
-        let broken = Broken {
-            machine,
-            device: "/dev/xvdb",
-            from,
-        };
-        let Setting {
-            instance, params, ..
-        } = Setting::default();
-        let plan = Entry::of::<DiskSetup>().plan(&Context {
-            instance: &instance,
-            config: &document(config),
-            params: &params,
-            scripts: &[],
-            handlers: &[],
-            instance_dir: Path::new("/var/lib/firstlight/instances/i-1"),
-            scripts_dir: Path::new("/var/lib/firstlight/instances/i-1/scripts"),
-            probe: &broken,
-            ask: &Nobody,
-            render: |text, _| Ok(text.to_owned()),
-        });
-        assert_eq!(commands(&plan), [""; 0], "{config}");
-        let said: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
-        let says = format!("{key}: /dev/xvdb stays as it is: it cannot be read: I/O error");
-        assert_eq!(said, [says], "{config}");
-    }
 }
 
 #[test]

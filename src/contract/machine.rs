@@ -114,6 +114,10 @@ pub trait Probe {
         None
     }
 
+    /// Waits for udev(7): until it has made a file, its record of a device, or with `None` until it has
+    /// nothing left to do, as `udevadm settle` does. Not for ever, and not where it does not run.
+    fn wait_for_udev(&self, _record: Option<&Path>) {}
+
     /// A user of /etc/passwd. Other sources of nsswitch.conf(5) are not asked: at boot they may
     /// wait for a network that is not there.
     ///

@@ -34,6 +34,8 @@ pub struct FakeMachine {
     pub free: Option<u64>,
     /// Everything that was asked of it, in order: effects, `settle`, `append PATH durable`.
     pub log: RefCell<Vec<String>>,
+    /// What appears when udev(7) is waited for.
+    pub late: RefCell<BTreeMap<PathBuf, Vec<u8>>>,
     /// The hosts whose names are known.
     pub hosts: Vec<&'static str>,
     /// An effect whose line begins with this fails.
@@ -81,6 +83,10 @@ impl Probe for FakeMachine {
 
     fn resolves(&self, host: &str) -> Option<bool> {
         Some(self.hosts.contains(&host))
+    }
+
+    fn wait_for_udev(&self, _: Option<&Path>) {
+        self.files.borrow_mut().append(&mut self.late.borrow_mut());
     }
 
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {

@@ -322,6 +322,10 @@ impl Probe for DryRun<'_> {
         self.host.resolves(host)
     }
 
+    fn wait_for_udev(&self, record: Option<&Path>) {
+        self.host.wait_for_udev(record);
+    }
+
     fn user(&self, name: &str) -> io::Result<Option<Account>> {
         match self.users.borrow().get(name) {
             Some(account) => Ok(Some(account.clone())),

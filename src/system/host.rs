@@ -21,6 +21,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{geteuid, syncfs};
 
+use crate::devices::Devices;
 use crate::host_names::HostNames;
 use crate::lane::Lane;
 use crate::redirection::Redirection;
@@ -57,6 +58,7 @@ pub struct Host {
     /// Whether SELinux is on, once that was looked at.
     pub(crate) selinux: OnceLock<bool>,
     pub(crate) host_names: HostNames,
+    pub(crate) devices: Devices,
     /// One open directory for each file system that was written to, by device number.
     touched: Mutex<BTreeMap<u64, OwnedFd>>,
 }
@@ -84,6 +86,7 @@ impl Host {
             unlabelled: Mutex::default(),
             selinux: OnceLock::new(),
             host_names: HostNames::default(),
+            devices: Devices::default(),
             touched: Mutex::default(),
         })
     }
@@ -291,6 +294,12 @@ impl Probe for Host {
 
     fn resolves(&self, host: &str) -> Option<bool> {
         self.is_live().then(|| self.host_names.knows(host))
+    }
+
+    fn wait_for_udev(&self, record: Option<&Path>) {
+        if self.is_live() {
+            self.devices.wait(record);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod commands;
 mod confined;
 mod console;
 mod custom;
+mod devices;
 mod diff;
 mod dry_run;
 mod files;

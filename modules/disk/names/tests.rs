@@ -84,8 +84,10 @@ fn a_name_is_found_as_the_kernel_or_the_metadata_has_it() {
     let xen = json!({"ami": "sda1", "ephemeral0": "sdb", "swap": "/dev/sdz"});
     let both = [NITRO, LINK].concat();
     let by_id = LINK[0].0;
+    let store = "/dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_AWS1234567890ABCDEF0";
+    let with_store = [NITRO, &[(store, "")]].concat();
     #[rustfmt::skip]
-    let table: [(Files<'_>, &serde_json::Value, &str, &str); 17] = [
+    let table: [(Files<'_>, &serde_json::Value, &str, &str); 18] = [
         // a volume by its id, under the name that lasts where there is one
         (NITRO,  &none, "vol-0bbbbbbbbbbbbbbbb", "/dev/nvme2n1"),
         (NITRO,  &none, "vol0BBBBBBBBBBBBBBBB",  "/dev/nvme2n1"),
@@ -98,6 +100,7 @@ fn a_name_is_found_as_the_kernel_or_the_metadata_has_it() {
         // instance stores, which the metadata does not speak of
         (NITRO,  &one,  "ephemeral0",            "/dev/nvme1n1"),
         (NITRO,  &one,  "scratch",               "/dev/nvme1n1"),
+        (&with_store, &one, "ephemeral0",        store),
         (NITRO,  &one,  "root",                  "/dev/nvme0n1"),
         (NITRO,  &none, "nvme1n1",               "/dev/nvme1n1"),
         // where the kernel counts otherwise than the metadata
