@@ -179,8 +179,9 @@ fn begin(session: &mut Session, notifier: &Notifier) -> anyhow::Result<(Known, R
 
 /// Goes on with what an earlier stage of this boot stored.
 fn go_on(session: &mut Session) -> anyhow::Result<(Known, Report)> {
-    let known = session.recall_or_fail()?;
+    let mut known = session.recall_or_fail()?;
     let Some(report) = so_far(session) else {
+        session.check(&mut known);
         let report = session.report(&known, &[]);
         return Ok((known, report));
     };

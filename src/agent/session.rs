@@ -188,13 +188,28 @@ impl Session {
     /// data includes. Nothing of it is run.
     pub(crate) fn understand(&mut self, datasource: String, found: Found) -> (Known, Found) {
         self.learn(&found.metadata);
-        self.make(datasource, found, For::Show)
+        self.make_and_check(datasource, found, For::Show)
     }
 
     /// The same for a boot, which has learnt from the kernel before and also asks part handlers what
     /// they take.
     pub(crate) fn take_in(&self, datasource: String, found: Found) -> (Known, Found) {
-        self.make(datasource, found, For::Boot)
+        self.make_and_check(datasource, found, For::Boot)
+    }
+
+    fn make_and_check(&self, datasource: String, found: Found, purpose: For) -> (Known, Found) {
+        let (mut known, found) = self.make(datasource, found, purpose);
+        self.check(&mut known);
+        (known, found)
+    }
+
+    /// Looks for what is odd about the configuration and the user data, for whoever tells of it.
+    pub(crate) fn check(&self, known: &mut Known) {
+        let prepared = &mut known.prepared;
+        let told = self.problems.iter().chain(&prepared.problems);
+        let told: Vec<Problem> = told.cloned().collect();
+        let odd = checks::of_boot(&self.catalogue, prepared, &told);
+        prepared.problems.extend(odd);
     }
 
     fn make(&self, datasource: String, found: Found, purpose: For) -> (Known, Found) {
@@ -221,14 +236,6 @@ impl Session {
         );
         let (modules, odd) = self.catalogue.wanted_on(&self.host, &prepared.config);
         prepared.problems.extend(odd);
-        let told: Vec<Problem> = self
-            .problems
-            .iter()
-            .chain(&prepared.problems)
-            .cloned()
-            .collect();
-        let odd = checks::of_boot(&self.catalogue, &prepared, &told);
-        prepared.problems.extend(odd);
         let marks = match self.settings.cloud_init_compat {
             true => Marks::of(&found.metadata.instance_id, &modules, modules::semaphore),
             false => Marks::default(),
@@ -251,7 +258,8 @@ impl Session {
         }
     }
 
-    /// What an earlier run stored about the current instance.
+    /// What an earlier run stored about the current instance. It has told what is odd about it, so that
+    /// it is not looked for again: see [`Self::check`].
     pub(crate) fn recall(&mut self) -> anyhow::Result<Option<Known>> {
         let Some(id) = Store::current(&self.host) else {
             return Ok(None);

@@ -15,6 +15,16 @@ pub(crate) struct Target {
     pub(crate) seed: Option<PathBuf>,
 }
 
+impl Default for Target {
+    /// This machine, and what its cloud says.
+    fn default() -> Self {
+        Self {
+            root: PathBuf::from("/"),
+            seed: None,
+        }
+    }
+}
+
 impl Target {
     /// The seed's image, if it has one.
     pub(crate) fn image(&self) -> Option<PathBuf> {

@@ -1,5 +1,6 @@
 //! The two sides of a machine: what can be seen, and what can be done.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -124,8 +125,8 @@ pub trait Probe {
     /// # Errors
     /// When /etc/passwd cannot be read.
     fn user(&self, name: &str) -> io::Result<Option<Account>> {
-        let all = self.users()?.into_iter();
-        Ok(all.into_iter().find(|account| account.name == name))
+        let text = self.read(Path::new("/etc/passwd"))?.unwrap_or_default();
+        Ok(lines_of(&text, name).find_map(|line| account(&line)))
     }
 
     /// All users of /etc/passwd, in their order.
@@ -144,14 +145,19 @@ pub trait Probe {
     /// When /etc/group cannot be read.
     fn group(&self, name: &str) -> io::Result<Option<u32>> {
         let text = self.read(Path::new("/etc/group"))?.unwrap_or_default();
-        let gid = |line: &str| {
-            let mut fields = line.split(':');
-            (fields.next() == Some(name))
-                .then(|| fields.nth(1)?.parse().ok())
-                .flatten()
-        };
-        Ok(String::from_utf8_lossy(&text).lines().find_map(gid))
+        let gid = |line: Cow<'_, str>| line.split(':').nth(2)?.parse().ok();
+        Ok(lines_of(&text, name).find_map(gid))
     }
+}
+
+/// The lines of passwd(5) or group(5) that are about a name.
+fn lines_of<'a>(text: &'a [u8], name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+    let is_own = move |line: &&[u8]| {
+        let rest = line.strip_prefix(name.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b":"))
+    };
+    let lines = text.split(|byte| *byte == b'\n').filter(is_own);
+    lines.map(|line| String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)))
 }
 
 fn account(line: &str) -> Option<Account> {

@@ -196,6 +196,16 @@ impl Entry {
         }
     }
 
+    /// The row of a module that few documents wake. What it is made of then stands apart in the program, and
+    /// in no memory until it is wanted; nothing else is different.
+    #[must_use]
+    pub const fn seldom<M: Module>() -> Self {
+        Self {
+            plan: Planner::Own(plan_seldom::<M>),
+            ..Self::of::<M>()
+        }
+    }
+
     /// The row of a module that the image brings along.
     #[must_use]
     pub const fn custom(
@@ -242,6 +252,13 @@ impl Entry {
     }
 }
 
+/// Apart by its name: see `src/agent/layout.ld`.
+#[cold]
+fn plan_seldom<M: Module>(ctx: &Context<'_>) -> Plan {
+    plan::<M>(ctx)
+}
+
+#[inline]
 fn plan<M: Module>(ctx: &Context<'_>) -> Plan {
     match ctx.config.section::<M::Section>(&M::FACTS.key_names()) {
         Ok(section) => M::plan(section, ctx),

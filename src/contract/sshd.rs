@@ -74,10 +74,13 @@ fn own_file(word: &str, home: &Path, account: &Account) -> Option<PathBuf> {
 fn find(probe: &dyn Probe, path: &Path, keyword: &str, left: &mut usize) -> Option<String> {
     *left = left.checked_sub(1)?;
     let bytes = probe.read(path).ok().flatten()?;
-    for line in String::from_utf8_lossy(&bytes).lines() {
-        let Some((name, value)) = split(line) else {
+    for line in bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        // Most of it is comments.
+        if line.is_empty() || line.starts_with(b"#") {
             continue;
-        };
+        }
+        let line = String::from_utf8_lossy(line);
+        let (name, value) = split(line.trim());
         if name.eq_ignore_ascii_case(keyword) {
             return Some(value.to_owned());
         }
@@ -97,15 +100,11 @@ fn find(probe: &dyn Probe, path: &Path, keyword: &str, left: &mut usize) -> Opti
 }
 
 /// Keyword and value of a line, which stand apart by blanks or one `=`.
-fn split(line: &str) -> Option<(&str, &str)> {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
-        return None;
-    }
+fn split(line: &str) -> (&str, &str) {
     let end = line.find([' ', '\t', '=']).unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
     let rest = rest.trim_start();
-    Some((name, rest.strip_prefix('=').unwrap_or(rest).trim()))
+    (name, rest.strip_prefix('=').unwrap_or(rest).trim())
 }
 
 /// The files that an `Include` names, in the order of glob(7); only the last name has wildcards.

@@ -1,5 +1,6 @@
 //! `firstlight boot`
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use contract::module::Stage;
@@ -42,6 +43,25 @@ enum StageArg {
 }
 
 impl Boot {
+    /// What a unit of ours says, as it says it. For anything else clap first describes to itself every
+    /// command there is, which would take each boot longer than reading its user data.
+    pub(super) fn of_a_unit(words: impl Iterator<Item = OsString>) -> Option<Self> {
+        let words: Vec<OsString> = words.collect();
+        let words: Option<Vec<&str>> = words.iter().map(|word| word.to_str()).collect();
+        let (stage, fail) = match words?.as_slice() {
+            ["boot"] => (None, false),
+            ["boot", "--fail"] => (None, true),
+            ["boot", "--stage", "final"] => (Some(StageArg::Final), false),
+            ["boot", "--stage", "final", "--fail"] => (Some(StageArg::Final), true),
+            _ => return None,
+        };
+        Some(Self {
+            stage,
+            wait: None,
+            fail,
+        })
+    }
+
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
         if let Some(stage) = self.wait {
             return wait(target, stage.stage());

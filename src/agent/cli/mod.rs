@@ -81,6 +81,18 @@ pub(crate) fn command() -> clap::Command {
 
 /// Reads the command line, does what it says, and tells how it went.
 pub(crate) fn main() -> ExitCode {
+    match boot::Boot::of_a_unit(std::env::args_os().skip(1)) {
+        Some(command) => {
+            log::start(0);
+            end(command.run(&Target::default()))
+        }
+        None => by_hand(),
+    }
+}
+
+/// Not a word of it is called at a boot.
+#[cold]
+fn by_hand() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -108,8 +120,59 @@ pub(crate) fn main() -> ExitCode {
         Command::Timeline(command) => command.run(&target),
         Command::Logs(command) => command.run(&target),
     };
+    end(result)
+}
+
+fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         table::complain(&format!("error: {error:#}"));
         ExitCode::FAILURE
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// What the units that are shipped begin with, without the program.
+    fn command_lines(dir: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                command_lines(&path, found);
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                let lines = text
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("ExecStart=/usr/bin/firstlight "));
+                found.extend(lines.map(str::to_owned));
+            }
+        }
+    }
+
+    #[test]
+    fn what_our_units_say_is_read_as_by_hand() {
+        let mut lines = Vec::new();
+        for dir in ["systemd", "packaging"] {
+            let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
+            command_lines(&dir, &mut lines);
+        }
+        lines.retain(|line| !line.contains("--wait"));
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        for line in lines {
+            let words = || line.split(' ');
+            let short = boot::Boot::of_a_unit(words().map(OsString::from)).unwrap();
+            let cli = Cli::try_parse_from(["firstlight"].into_iter().chain(words())).unwrap();
+            let Command::Boot(long) = cli.command else {
+                panic!("{line}");
+            };
+            assert_eq!(format!("{short:?}"), format!("{long:?}"), "{line}");
+            let here = Target::default();
+            assert_eq!(format!("{here:?}"), format!("{:?}", cli.target));
+            assert_eq!(cli.verbose, 0);
+        }
+    }
 }

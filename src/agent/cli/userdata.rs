@@ -84,12 +84,12 @@ fn prepared(from: &Offline, target: &Target) -> anyhow::Result<Prepared> {
 
 fn stored(target: &Target) -> anyhow::Result<Prepared> {
     let mut session = Session::look(target)?;
-    let known = if target.seed.is_some() {
+    if target.seed.is_some() {
         let (datasource, found) = session.ask()?;
-        session.understand(datasource, found).0
-    } else {
-        session.recall_or_fail()?
-    };
+        return Ok(session.understand(datasource, found).0.prepared);
+    }
+    let mut known = session.recall_or_fail()?;
+    session.check(&mut known);
     Ok(known.prepared)
 }
 
