@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from vm.host import REPOSITORY, TARGET, do
 from vm.image import tree
+
+# In bytes; the file has holes.
+SIZE = 6 << 30
 
 Apt = Callable[[str], list[str]]
 
@@ -18,6 +22,23 @@ BASE = (
     "systemd-sysv", "dbus", "udev", "libpam-systemd", "openssh-server", "iproute2", "ifupdown", "sudo", "procps",
     "locales", "tzdata", "fdisk", "less", "?priority(required)",
 )  # fmt: skip
+
+
+@contextlib.contextmanager
+def new_disk() -> Iterator[pathlib.Path]:
+    """A file system on which nothing has been yet, as that of a new machine: ext4 looks long for a free
+    inode where many files were removed a moment ago."""
+    with tempfile.TemporaryDirectory(dir=TARGET) as place:
+        image, root = pathlib.Path(place) / "disk", pathlib.Path(place) / "root"
+        with image.open("wb") as file:
+            file.truncate(SIZE)
+        do("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", image)
+        root.mkdir()
+        do("mount", "-o", "loop", image, root)
+        try:
+            yield root
+        finally:
+            do("umount", "--lazy", root)
 
 
 def installed() -> dict[str, int]:

@@ -20,12 +20,29 @@ FIGURES = (
     ("requests", "requests to the metadata service", ""),
 )
 
+# In a virtual machine an instruction is a nanosecond, of the program and of the kernel alike.
+COUNTED = (
+    ("units_cpu_ms", "instructions of its units, with all programs that they run", "M"),
+    ("own_cpu_ms", "of those, its own", "M"),
+    ("own_memory_kib", "its own memory at most", "KiB"),
+    ("memory_peak_kib", "memory of the unit that takes most, with programs and cached files", "KiB"),
+    ("requests", "requests to the metadata service", ""),
+)
+
+MACHINES = """\
+## In a virtual machine
+
+The same with a kernel of its own (Debian's, Linux {kernel}), firmware that says EC2, a disk with ext4 that is grown,
+and counted instructions instead of time (`-icount` of qemu): processor time there is the same on every host, and
+so slow a machine says nothing about waiting. Medians of {rounds} rounds.
+"""
+
 HEAD = """\
 # Boots compared
 
 The same Debian 13 image bare (with the accounts in it, and a unit that makes host keys), with Debian's
 cloud-init 25.1.4 and with firstlight, booted in turn in a container with its own systemd, network,
-DHCP and metadata service ([tests/vm](../tests/vm)). The user data is a usual document
+DHCP and metadata service ([tests/vm](../tests/vm)), each on a file system of its own. The user data is a usual document
 ([benches/document](../benches/document)): a host name, two users with keys, ten files, runcmd.
 Figures are medians of {rounds} rounds, times are from the start of systemd, on {machine}.
 The bare image makes an RSA host key before sshd starts, as cloud-init does; firstlight makes it when logins
@@ -38,18 +55,28 @@ of firstlight's that is left out, and what it takes to load the program is in it
 """
 
 
-def of(figures: dict) -> tuple[str, str]:
-    """The page, and its picture."""
-    boots = figures["boots"]
+def of(container: dict, machine: dict) -> tuple[str, str]:
+    """The page, and its picture, of the boots in containers and in virtual machines."""
+    boots = container["boots"]
     rounds = max(boot["round"] for boot in boots)
-    where = figures["machine"]
-    machine = f"a machine with {where['cpus']} processors and Linux {where['kernel'].split('-')[0]}"
-    parts = [HEAD.format(rounds=rounds, machine=machine)]
+    where = container["machine"]
+    there = f"a machine with {where['cpus']} processors and Linux {where['kernel'].split('-')[0]}"
+    parts = [HEAD.format(rounds=rounds, machine=there)]
     for boot, says in BOOTS.items():
         own = [one for one in boots if one["boot"] == boot]
         parts += [f"## {says.capitalize()}\n", _medians(own), _differences(own), _ready(own)]
-    parts += ["## On disk\n", _disk(figures["installed"])]
+    parts += [_machines(machine["boots"]), "## On disk\n", _disk(container["installed"])]
     return "\n".join(parts), picture(boots)
+
+
+def _machines(boots: Sequence[dict]) -> str:
+    """Those in virtual machines."""
+    rounds = max(boot["round"] for boot in boots)
+    lines = [MACHINES.format(rounds=rounds, kernel=boots[0]["kernel"].split("+")[0])]
+    for boot, says in BOOTS.items():
+        own = [one for one in boots if one["boot"] == boot]
+        lines += [f"{says.capitalize()}:\n", _table(own, IMAGES[1:], COUNTED)]
+    return "\n".join(lines)
 
 
 def _values(boots: Sequence[dict], image: str, key: str) -> list[float]:
@@ -59,11 +86,15 @@ def _values(boots: Sequence[dict], image: str, key: str) -> list[float]:
 
 
 def _medians(boots: Sequence[dict]) -> str:
-    lines = ["| | " + " | ".join(IMAGES) + " | cloud-init / firstlight |", "|---" * 5 + "|"]
-    for key, says, unit in FIGURES:
-        found = [median(values) if (values := _values(boots, image, key)) else 0 for image in IMAGES]
+    return _table(boots, IMAGES, FIGURES)
+
+
+def _table(boots: Sequence[dict], images: Sequence[str], figures: Sequence[tuple[str, str, str]]) -> str:
+    lines = ["| | " + " | ".join(images) + " | cloud-init / firstlight |", "|---" * (len(images) + 2) + "|"]
+    for key, says, unit in figures:
+        found = [median(values) if (values := _values(boots, image, key)) else 0 for image in images]
         cells = [f"{number(value)} {unit}".strip() if value else "" for value in found]
-        ratio = f"{found[1] / found[2]:.1f}" if found[1] and found[2] else ""
+        ratio = f"{found[-2] / found[-1]:.1f}" if found[-2] and found[-1] else ""
         lines.append(f"| {says} | " + " | ".join(cells) + f" | {ratio} |")
     return "\n".join(lines) + "\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vm.host import REPOSITORY, Failure, do
 from vm.image import Image
@@ -94,6 +94,12 @@ def _accounts(root: pathlib.Path) -> None:
     for user in ("debian", "ann", "ben"):
         do("chroot", root, "useradd", "--create-home", "--shell", "/bin/bash", "--groups", "sudo", user)
     (root / "etc/hostname").write_text("web\n")
+
+
+def machines() -> tuple[Variant, ...]:
+    """Those that a virtual machine is booted from, which shows firmware of EC2's."""
+    _, cloud_init, firstlight = every()
+    return (replace(cloud_init, image=replace(cloud_init.image, finish=None)), replace(firstlight, image=replace(firstlight.image, source="")))
 
 
 def every() -> tuple[Variant, ...]:

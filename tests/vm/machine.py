@@ -60,6 +60,8 @@ class Virtual:
 
     floor = "machine"
     root: pathlib.Path | None = None
+    # More words for qemu.
+    options: Sequence[Argument] = ()
 
     def __init__(self, name: str, image: Image, subnet: Subnet, folder: pathlib.Path, key: pathlib.Path) -> None:
         self.name = name
@@ -115,6 +117,7 @@ class Virtual:
             *("-smbios", f"type=2,manufacturer=Amazon EC2,asset={instance_id}"),
             *("-smbios", "type=3,manufacturer=Amazon EC2,asset=Amazon EC2"),
             *(("-rtc", f"base={clock}") if clock else ()),
+            *self.options,
             *kernel(words),
         ]
 

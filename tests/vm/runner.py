@@ -22,12 +22,12 @@ from .fixture import Boot, Case, Fixture, Machine, Rule, set_launch
 
 
 class Runner:
-    """What all cases of a run share: the cloud, its store, a launch key, a folder."""
+    """What all cases of a run share: the cloud, its store, a launch key, a folder below `place`."""
 
-    def __init__(self, floor: str) -> None:
+    def __init__(self, floor: str, place: pathlib.Path = TARGET) -> None:
         self.floor = floor
         TARGET.mkdir(parents=True, exist_ok=True)
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=TARGET))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=place))
         self.folder.chmod(0o755)
         self.name = "fl" + self.folder.name.removeprefix("run-").replace("_", "x")
         self.cloud = Cloud(self.name)
