@@ -13,7 +13,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
 use support::debian::{Debian, Said};
-use support::{Scratch, alone};
+use support::{Answer, Scratch, alone};
 
 const DIR: &str = "usr/lib/firstlight/modules.d";
 const META_DATA: &str = "instance-id: i-one\nlocal-hostname: calm\n";
@@ -217,21 +217,101 @@ fn where_a_program_cannot_run_its_module_is_left_undone_and_that_is_said() {
     assert!(row.unwrap().contains("done before"), "{again:?}");
 }
 
+/// A root with this module and nothing else, and a file of user data in it.
+fn image(manifest: &str, user_data: &str) -> Scratch {
+    let scratch = Scratch::new();
+    let dir = scratch.path().join(DIR);
+    fs::create_dir_all(&dir).unwrap();
+    for dir in dir.ancestors().take(4) {
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for (name, text, mode) in [
+        ("site.yaml", manifest, 0o644),
+        ("site", "#!/bin/sh\n", 0o755),
+    ] {
+        fs::write(dir.join(name), text).unwrap();
+        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::write(scratch.path().join("user-data"), user_data).unwrap();
+    scratch
+}
+
+/// What is said of the user data in that root, which is called ROOT.
+fn checked(image: &Scratch, args: &[&str]) -> Answer {
+    let root = image.path().to_str().unwrap();
+    let file = format!("{root}/user-data");
+    let mut said = alone(&[&["--root", root, "validate", &file], args].concat());
+    said.stdout = said.stdout.replace(root, "ROOT");
+    said
+}
+
 #[test]
 fn a_broken_manifest_is_told_of_where_a_file_is_checked() {
-    let scratch = Scratch::new();
-    let root = scratch.path();
-    let dir = root.join(DIR);
-    fs::create_dir_all(&dir).unwrap();
-    fs::write(
-        dir.join("mine.yaml"),
-        "name: mine\nsummary: x\nstage: late\n",
-    )
-    .unwrap();
-    fs::write(dir.join("mine"), "#!/bin/sh\n").unwrap();
-    fs::set_permissions(dir.join("mine"), fs::Permissions::from_mode(0o755)).unwrap();
-    let said = alone(&["--root", root.to_str().unwrap(), "modules", "mine"]);
-    assert_eq!(said.code, 1, "{said:?}");
-    let says = "mine.yaml:3:8: stage: expected one of `early`, `identity`, `config`, `final`";
-    assert!(said.stderr.contains(says), "{said:?}");
+    #[rustfmt::skip]
+    let table = [
+        ("name: site\nsummary: x\nstage: late\n",
+         "error: stage: expected one of `identity`, `config`, `final`\n \
+          --> /usr/lib/firstlight/modules.d/site.yaml:3:8\n  |\n3 | stage: late\n  |        ^\n\n"),
+        ("name: site\nsummary: x\nstage: final\nafter: runcmd\n",
+         "error: after: stage final has no module `runcmd`\n \
+          --> /usr/lib/firstlight/modules.d/site.yaml:4:8\n  |\n4 | after: runcmd\n  |        ^\n  \
+          = `firstlight modules` lists them\n\n"),
+        ("name: site\nsummary: x\nstage: config\nkeys: {site: {type: object, default: {password: hunter2}, tpye: a}}\n",
+         "error: keys.site: unknown key `tpye`"),
+    ];
+    for (manifest, says) in table {
+        let image = image(manifest, "#cloud-config\nhostname: web\n");
+        let said = checked(&image, &[]);
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(said.stdout.starts_with(says), "{said:?}");
+        let sums = [
+            "/usr/lib/firstlight/modules.d/site.yaml: 1 error\n",
+            "ROOT/user-data: fine\n",
+        ];
+        assert!(said.stdout.ends_with(&sums.concat()), "{said:?}");
+        assert!(!said.stdout.contains("hunter2"), "{said:?}");
+    }
+    let image = image("name: site\nsummary: x\n", "#cloud-config\nsite: {}\n");
+    let said = checked(&image, &["--format", "json"]);
+    let rows: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(
+        rows[0],
+        serde_json::json!({
+            "file": "/usr/lib/firstlight/modules.d/site.yaml", "part": null, "line": 1, "column": 1,
+            "severity": "error", "message": "missing key `stage`", "hint": null,
+        })
+    );
+    assert_eq!(rows[1]["message"], "unknown key `site`", "{said:?}");
+    let modules = alone(&["--root", image.path().to_str().unwrap(), "modules", "site"]);
+    assert_eq!(modules.code, 1, "{modules:?}");
+    assert!(
+        modules
+            .stderr
+            .contains("site.yaml:1:1: missing key `stage`"),
+        "{modules:?}"
+    );
+}
+
+#[test]
+fn a_section_is_held_against_its_manifest_where_a_file_is_checked() {
+    let manifest = "name: site\nsummary: x\nstage: config\nkeys:\n  site:\n    type: object\n    \
+        properties: {port: {type: integer, minimum: 1}, code: {type: string}}\n    required: [port]\n    \
+        additionalProperties: false\n";
+    #[rustfmt::skip]
+    let table = [
+        ("site: {port: 80, code: x}", 0, "ROOT/user-data: fine"),
+        ("site: {port: 0}",           1, "error: site.port: expected an integer from 1"),
+        ("site: {port: 80, prot: 1}", 1, "error: unknown key `site.prot`"),
+        ("site: {code: x}",           1, "error: site: missing key `port`"),
+        ("sites: {port: 80}",         2, "did you mean `site`?"),
+    ];
+    for (section, code, says) in table {
+        for (head, args) in [("#cloud-config\n", &[][..]), ("", &["--image"])] {
+            let image = image(manifest, &format!("{head}{section}\n"));
+            let said = checked(&image, args);
+            assert_eq!(said.code, code, "{section}: {said:?}");
+            assert!(said.stdout.contains(says), "{section}: {said:?}");
+            assert!(!said.stdout.contains("site.yaml"), "{section}: {said:?}");
+        }
+    }
 }

@@ -29,6 +29,14 @@ const CLOUD_INIT: CloudInit<'static> = CloudInit {
     renamed: modules::RENAMED,
 };
 
+/// The machine that a command is about, for a look at its modules and nothing else.
+pub(crate) fn machine(target: &Target) -> Option<Host> {
+    let image = target
+        .image()
+        .filter(|_| image_tree::is_vacant(&target.root));
+    Host::new(&image.unwrap_or_else(|| target.root.clone())).ok()
+}
+
 /// Every module, in the order of the boot.
 pub(crate) struct Catalogue {
     entries: Cow<'static, [Entry]>,
@@ -43,14 +51,9 @@ impl Catalogue {
         Self { entries, problems }
     }
 
-    /// Those of the machine that a command is about, of which nothing else is looked at; firstlight's own
-    /// if there is none.
+    /// Those of the machine that a command is about; firstlight's own if there is none.
     pub(crate) fn at(target: &Target) -> Self {
-        let image = target
-            .image()
-            .filter(|_| image_tree::is_vacant(&target.root));
-        let host = Host::new(&image.unwrap_or_else(|| target.root.clone()));
-        host.map_or_else(|_| Self::own(), |host| Self::of(&host))
+        machine(target).map_or_else(Self::own, |host| Self::of(&host))
     }
 
     /// Firstlight's own.

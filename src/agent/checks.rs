@@ -1,8 +1,8 @@
 //! What is wrong with what was said, found without doing it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use contract::config::Config;
 use contract::custom::Nobody;
@@ -14,6 +14,7 @@ use contract::place::Place;
 use contract::plan::{Problem, Severity};
 use contract::user_data::{PartKind, UserData, VendorData};
 use contract::yaml::{self, Kind, Limits, Mapping};
+use engine::custom;
 use engine::image::Image;
 use engine::settings::{PartHandlers, Settings};
 use engine::validate::{Find, Within, lint};
@@ -150,6 +151,35 @@ pub(crate) fn image_file(
         first_line: 1,
         ..PartRow::default()
     }]))
+}
+
+/// What is wrong with the modules that an image brings along, file for file.
+pub(crate) fn custom_modules(
+    catalogue: &Catalogue,
+    probe: &dyn Probe,
+) -> Vec<(PathBuf, Vec<Remark>)> {
+    let mut files: BTreeMap<&str, Vec<Problem>> = BTreeMap::new();
+    for problem in &catalogue.problems {
+        let place = problem.place.as_ref();
+        let file = place.map_or(custom::DIR, |place| &place.source);
+        files.entry(file).or_default().push(problem.clone());
+    }
+    let remarks = |(name, problems): (&str, Vec<Problem>)| {
+        let path = PathBuf::from(name);
+        // Without its text the lines are not shown.
+        let text = probe.read(&path).ok().flatten().unwrap_or_default();
+        let mut checked = Checked::new(catalogue);
+        checked.problems = problems;
+        checked.finds = lint(&text, name, 1);
+        let file = PartRow {
+            name: name.to_owned(),
+            body: contract::secret::Secret::new(text),
+            first_line: 1,
+            ..PartRow::default()
+        };
+        (path, checked.remarks(&[file]))
+    };
+    files.into_iter().map(remarks).collect()
 }
 
 /// Templates are files of cloud-init's, by their place or by their ending.

@@ -7,7 +7,7 @@ use contract::plan::{Problem, Severity};
 use serde_json::json;
 
 use super::{Format, table};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{self, Catalogue};
 use crate::checks::{self, Remark};
 use crate::offline;
 use crate::session::Target;
@@ -16,8 +16,8 @@ use crate::session::Target;
 ///
 /// A file is user data in any form, such as a single cloud-config, or with --image a file of an
 /// image's configuration. Exit code 0: fine; 2: there are warnings; 1: something in it cannot be
-/// used. Notices, such as of an old spelling, are no fault. No value is ever shown that looks like a
-/// secret.
+/// used. Notices, such as of an old spelling, are no fault. What is wrong with the modules that the
+/// image brings along is an error, too. No value is ever shown that looks like a secret.
 #[derive(Debug, clap::Args)]
 pub(super) struct Validate {
     /// Files to check; `-` is the standard input.
@@ -42,10 +42,11 @@ const WIDTH: usize = 100;
 
 impl Validate {
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {
-        let catalogue = Catalogue::at(target);
-        let mut worst = None;
-        let mut all = Vec::new();
-        for file in &self.files {
+        let machine = catalogue::machine(target);
+        let catalogue = machine.as_ref().map(|host| Catalogue::of(host));
+        let catalogue = catalogue.unwrap_or_else(Catalogue::own);
+        let modules = machine.map(|host| checks::custom_modules(&catalogue, &host));
+        let files = self.files.iter().map(|file| {
             let remarks = self.check(file, &catalogue).unwrap_or_else(|error| {
                 vec![Remark {
                     problem: Problem::error(None, format!("{error:#}")),
@@ -54,10 +55,15 @@ impl Validate {
                     line: None,
                 }]
             });
+            (file.clone(), remarks)
+        });
+        let mut worst = None;
+        let mut all = Vec::new();
+        for (file, remarks) in modules.unwrap_or_default().into_iter().chain(files) {
             worst = worst.max(remarks.iter().map(|remark| remark.problem.severity).max());
             match self.format {
-                Format::Json => all.extend(remarks.iter().map(|remark| to_json(file, remark))),
-                Format::Text => show(file, &remarks),
+                Format::Json => all.extend(remarks.iter().map(|remark| to_json(&file, remark))),
+                Format::Text => show(&file, &remarks),
             }
         }
         if self.format == Format::Json {

@@ -32,7 +32,7 @@ const MAX_NAME: usize = 64;
 struct Said {
     name: Placed<String>,
     summary: Placed<String>,
-    stage: Placed<Stage>,
+    stage: Placed<When>,
     #[serde(default)]
     frequency: Option<Frequency>,
     #[serde(default)]
@@ -43,6 +43,25 @@ struct Said {
     keys: BTreeMap<String, Placed<Option<Schema>>>,
     #[serde(default)]
     notes: Option<String>,
+}
+
+/// The stages that a module can have: before `early` is over the configuration is not known.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum When {
+    Identity,
+    Config,
+    Final,
+}
+
+impl From<When> for Stage {
+    fn from(when: When) -> Self {
+        match when {
+            When::Identity => Self::Identity,
+            When::Config => Self::Config,
+            When::Final => Self::Final,
+        }
+    }
 }
 
 /// A manifest that says what it should.
@@ -92,8 +111,11 @@ pub(super) fn read(probe: &dyn Probe, name: &str) -> Result<Manifest, Problem> {
         Err(error) => return Err(refused(&format!("cannot be read: {error}"), "")),
     };
     let text = String::from_utf8(bytes).map_err(|_| refused("the manifest is not UTF-8", ""))?;
-    let document = yaml::parse(&text, path.as_str(), &Limits::default())
-        .map_err(|error| Problem::error(Some(error.place), error.message))?;
+    let document =
+        yaml::parse(&text, path.as_str(), &Limits::default()).map_err(|error| Problem {
+            hint: error.hint,
+            ..Problem::error(Some(error.place), error.message)
+        })?;
     let said = Said::deserialize(&document.value)?;
     check(said, name, program)
 }
@@ -110,10 +132,6 @@ fn check(said: Said, file: &str, program: PathBuf) -> Result<Manifest, Problem> 
     }
     if said.summary.contains(char::is_control) || said.summary.is_empty() {
         return wrong(&said.summary.place, "summary: expected one line");
-    }
-    if said.stage.value == Stage::Early {
-        let message = "stage: expected `identity`, `config` or `final`";
-        return wrong(&said.stage.place, message);
     }
     for (key, schema) in &said.keys {
         if !is_name(key) {
@@ -155,7 +173,7 @@ impl Manifest {
         let facts: &Facts = Box::leak(Box::new(Facts {
             name: schema::lasting(said.name.value),
             summary: schema::lasting(said.summary.value),
-            stage: said.stage.value,
+            stage: said.stage.value.into(),
             frequency: said.frequency.unwrap_or(Frequency::Instance),
             wake: match keys.is_empty() {
                 true => Wake::Always,
@@ -197,7 +215,7 @@ impl Manifest {
     /// Behind the module that it names, and those that were put there before; else behind all of its
     /// stage.
     fn position(&self, table: &[Entry]) -> Result<usize, Problem> {
-        let stage = self.said.stage.value;
+        let stage = Stage::from(self.said.stage.value);
         let Some(after) = &self.said.after else {
             return Ok(table
                 .iter()

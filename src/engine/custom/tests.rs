@@ -197,7 +197,7 @@ fn a_manifest_that_is_wrong_costs_its_module_and_says_where() {
         ("site", format!("name: site\n{good}after: scripts"), "4:8: after: stage config has no module `scripts` (`firstlight modules` lists them)"),
         ("site", format!("name: site\n{good}timeout: 1h"), "4:10: timeout: expected `1s` to `5m`"),
         ("site", format!("name: site\n{good}colour: red"), "4:1: unknown key `colour`, expected one of `name`, `summary`, `stage`, `frequency`, `after`, `timeout`, `keys`, `notes`"),
-        ("site", "name: site\nsummary: x\nstage: early".to_owned(), "3:8: stage: expected `identity`, `config` or `final`"),
+        ("site", "name: site\nsummary: x\nstage: early".to_owned(), "3:8: stage: expected one of `identity`, `config`, `final`"),
         ("site", format!("name: site\n{good}keys: {{site: {{tpye: string}}}}"), "4:15: keys.site: unknown key `tpye`, expected one of `type`, `description`, `default`, `enum`, `minimum`, `maximum`, `items`, `properties`, `required`, `additionalProperties`, `writeOnly`"),
         ("site", "summary: x".to_owned(), "1:1: missing key `name`"),
     ];
