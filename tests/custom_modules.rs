@@ -9,7 +9,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use support::debian::{Debian, Said};
@@ -192,6 +192,20 @@ fn what_others_than_root_may_change_is_not_run() {
 }
 
 #[test]
+fn a_program_may_be_larger_than_other_files_that_are_read() {
+    let Some(debian) = Debian::with_image("users: []\n") else {
+        return;
+    };
+    let program = "#!/bin/sh\necho '{\"problems\": [{\"message\": \"so large\"}]}'\nexit\n";
+    install(&debian, "mine", &manifest("mine", ""), program);
+    let path = debian.path(&format!("{DIR}/mine"));
+    let file = fs::File::options().write(true).open(path);
+    file.unwrap().set_len(17 << 20).unwrap();
+    let status = booted(&debian, "");
+    assert!(status.text.contains("so large"), "{status:?}");
+}
+
+#[test]
 fn where_a_program_cannot_run_its_module_is_left_undone_and_that_is_said() {
     let Some(debian) = Debian::with_image("users: []\n") else {
         return;
@@ -290,6 +304,44 @@ fn a_broken_manifest_is_told_of_where_a_file_is_checked() {
             .contains("site.yaml:1:1: missing key `stage`"),
         "{modules:?}"
     );
+}
+
+#[test]
+fn a_module_that_others_could_exchange_is_not_used() {
+    #[rustfmt::skip]
+    let table = [
+        // a directory of others     what the program is       is it used?
+        ("usr/lib/firstlight",       "",                       false),
+        ("srv/open",                 "/srv/bin/site",          true),
+        ("srv/open",                 "../../../../srv/bin/site", true),
+        ("srv/open",                 "/srv/open/site",         false),
+        ("srv/open",                 "/srv/open/link",         false),
+        ("srv/open",                 "/srv/bin/loop",          false),
+    ];
+    for (open, program, is_used) in table {
+        let image = image("name: site\nsummary: x\nstage: config\n", "#cloud-config\n");
+        let root = image.path();
+        for dir in ["srv", "srv/bin", "srv/open"] {
+            fs::create_dir(root.join(dir)).unwrap();
+            fs::set_permissions(root.join(dir), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let own = root.join(DIR).join("site");
+        for dir in ["srv/bin", "srv/open"] {
+            fs::copy(&own, root.join(dir).join("site")).unwrap();
+        }
+        symlink("/srv/bin/site", root.join("srv/open/link")).unwrap();
+        symlink("loop", root.join("srv/bin/loop")).unwrap();
+        if !program.is_empty() {
+            fs::remove_file(&own).unwrap();
+            symlink(program, &own).unwrap();
+        }
+        fs::set_permissions(root.join(open), fs::Permissions::from_mode(0o777)).unwrap();
+        let said = checked(&image, &[]);
+        let refused = said
+            .stdout
+            .contains("others than root may change /usr/lib/firstlight/modules.d");
+        assert_eq!(refused, !is_used, "{open} {program}: {said:?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! also built with the ordinary tests (`tests/fuzz.rs`), which replay the seeds.
 
 mod authorized_keys;
+mod custom_answer;
+mod custom_manifest;
 mod image;
 mod json_patch;
 mod merge;
@@ -25,7 +27,7 @@ static HEAP: Cap<std::alloc::System> = Cap::new(std::alloc::System, LIMIT);
 type Target = (&'static str, fn(&[u8]));
 
 /// All, by their names; the seeds of each are in `seeds/NAME`.
-pub(crate) const ALL: [Target; 8] = [
+pub(crate) const ALL: [Target; 10] = [
     ("user_data", user_data::run),
     ("merge", merge::run),
     ("image", image::run),
@@ -34,4 +36,6 @@ pub(crate) const ALL: [Target; 8] = [
     ("metadata", metadata::run),
     ("s3_xml", s3_xml::run),
     ("authorized_keys", authorized_keys::run),
+    ("custom_manifest", custom_manifest::run),
+    ("custom_answer", custom_answer::run),
 ];

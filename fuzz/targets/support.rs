@@ -5,8 +5,18 @@ use std::io::Write as _;
 use contract::instance::InstanceMetadata;
 use contract::plan::{Plan, Problem};
 use contract::yaml::{Kind, Value};
+use engine::custom::Own;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+
+/// What no custom module may take, as in the program.
+pub(super) const OWN: Own = Own {
+    table: modules::TABLE,
+    names: modules::CLOUD_INIT,
+    keys: modules::CLOUD_INIT_KEYS,
+    others: datasources::KEYS,
+    packages: modules::packages_needed,
+};
 
 /// An instance of a launch of several.
 pub(super) fn instance() -> InstanceMetadata {

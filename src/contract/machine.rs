@@ -91,7 +91,8 @@ pub trait Probe {
         Ok(self.kind(path)? == Some(FileKind::File))
     }
 
-    /// Whether nobody but root, or whoever runs this, can change what is there, links followed.
+    /// Whether nobody but root, or whoever runs this, can change what is there, or put something else there:
+    /// links are followed, and each directory on the way counts.
     ///
     /// # Errors
     /// What the kernel said.

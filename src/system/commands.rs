@@ -311,7 +311,9 @@ fn given(bytes: &[u8]) -> io::Result<Stdio> {
 /// What a script names after `#!`, `None` for a program; anything else is no program at all.
 /// Without this check execvp(3) would give the file to /bin/sh, whatever it is.
 pub(crate) fn interpreter(probe: &dyn Probe, path: &Path) -> io::Result<Option<String>> {
-    let bytes = probe.read(path)?.ok_or(io::ErrorKind::NotFound)?;
+    // A program may be larger than what is read of a file.
+    let bytes = probe.read_part(path, 0, LINE_LIMIT + 2)?;
+    let bytes = bytes.ok_or(io::ErrorKind::NotFound)?;
     if bytes.starts_with(b"\x7fELF") {
         return Ok(None);
     }

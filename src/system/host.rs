@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ const PACKAGE_PATIENCE: Duration = Duration::from_mins(10);
 /// Where output goes if nobody says otherwise.
 const OUTPUT_LOG: &str = "/var/log/firstlight-output.log";
 const READ_LIMIT: u64 = 16 * 1024 * 1024;
+/// More links on one way are not followed: the kernel does not either (path_resolution(7)).
+const MAX_LINKS: u32 = 40;
 
 /// The machine below a root: `/` is the running one.
 #[derive(Debug)]
@@ -214,6 +216,16 @@ impl Host {
     }
 }
 
+/// The names on the way that a path goes, the first one last.
+fn names(path: &Path) -> Vec<OsString> {
+    let names = path.components().rev().filter_map(|name| match name {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    });
+    names.collect()
+}
+
 impl Probe for Host {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         absent(self.read_up_to(path, READ_LIMIT))
@@ -257,12 +269,36 @@ impl Probe for Host {
     }
 
     fn is_trusted(&self, path: &Path) -> io::Result<bool> {
-        let Some(fd) = absent(self.root.open(path, OFlag::O_PATH, 0))? else {
-            return Ok(false);
-        };
-        let found = fstat(&fd)?;
-        let is_own = found.st_uid == 0 || found.st_uid == geteuid().as_raw();
-        Ok(is_own && found.st_mode & 0o022 == 0)
+        let mut left = names(path);
+        let mut at = PathBuf::from("/");
+        let mut links = 0;
+        while let Some(name) = left.pop() {
+            if name == ".." {
+                at.pop();
+                continue;
+            }
+            let next = at.join(name);
+            let Some(found) = self.stat(&next)? else {
+                return Ok(false);
+            };
+            if kind_of(&found) == FileKind::Link {
+                links += 1;
+                let Some(to) = self.link(&next)?.filter(|_| links <= MAX_LINKS) else {
+                    return Ok(false);
+                };
+                if to.is_absolute() {
+                    at = PathBuf::from("/");
+                }
+                left.extend(names(&to));
+                continue;
+            }
+            let is_own = found.st_uid == 0 || found.st_uid == geteuid().as_raw();
+            if !is_own || found.st_mode & 0o022 != 0 {
+                return Ok(false);
+            }
+            at = next;
+        }
+        Ok(true)
     }
 
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {

@@ -13,9 +13,12 @@ use super::effects::{self, Wanted};
 use super::secrets::{blotted, is_in};
 use crate::json;
 
-/// More steps, and more effects in all of them, are refused.
+/// More steps, more effects in all of them, and more problems are refused.
 const MAX_STEPS: usize = 256;
 const MAX_EFFECTS: usize = 4096;
+const MAX_PROBLEMS: usize = 256;
+/// So are more values: each takes up to a hundred times the bytes that it has as text.
+const MAX_VALUES: usize = 1 << 16;
 /// What a module says of a problem is cut off behind so many characters.
 const MAX_SAID: usize = 500;
 /// Where a secret may stand: what is made of it there is never shown, and no argument. A file that one is
@@ -69,7 +72,8 @@ impl Reader<'_> {
     /// what it got wrong once it may have got wrong elsewhere.
     pub(super) fn plan(&self, text: &[u8]) -> Plan {
         self.read(text).unwrap_or_else(|problem| {
-            let message = format!("the answer is refused: {}", problem.message);
+            // It names keys that the module chose.
+            let message = format!("the answer is refused: {}", self.tidy(&problem.message));
             Plan::problem(Problem { message, ..problem })
         })
     }
@@ -82,17 +86,22 @@ impl Reader<'_> {
         if text.trim().is_empty() {
             return Err(wrong(whole(), "it is empty; no effects are `{}`"));
         }
+        if most_values(text) > MAX_VALUES {
+            return Err(wrong(whole(), "it has more than 65536 values"));
+        }
         let value =
             json::parse(text, &source, 1).map_err(|place| wrong(place, "it is not JSON"))?;
-        self.keeps_secrets(&value, "")?;
         let answer = Answer::deserialize(&value)?;
         let count = |step: &SaidStep| step.effects.len() + step.on_change.len();
         if answer.steps.len() > MAX_STEPS
             || answer.steps.iter().map(count).sum::<usize>() > MAX_EFFECTS
+            || answer.problems.len() > MAX_PROBLEMS
         {
-            let message = "it has more than 256 steps or 4096 effects";
+            let message = "it has more than 256 steps, 4096 effects or 256 problems";
             return Err(wrong(value.place, message));
         }
+        // Now its keys are known, but for names of variables, so that paths are short.
+        self.keeps_secrets(&value, "")?;
         let mut plan = Plan::nothing();
         let mut names = BTreeSet::new();
         let raw = value
@@ -164,18 +173,35 @@ impl Reader<'_> {
     }
 
     fn problem(&self, said: SaidProblem) -> Problem {
-        let tidy = |text: &str| {
-            let line = blotted(text, self.secrets).replace(char::is_control, " ");
-            line.chars().take(MAX_SAID).collect::<String>()
-        };
         let place = said.key.and_then(|key| at(self.section, &key));
         Problem {
             severity: said.severity.unwrap_or(Severity::Error),
             place: place.map(|value| value.place.clone()),
-            message: tidy(&said.message),
-            hint: said.hint.as_deref().map(tidy),
+            message: self.tidy(&said.message),
+            hint: said.hint.map(|hint| self.tidy(&hint)),
         }
     }
+
+    /// One line that is not endless and shows no secret.
+    fn tidy(&self, text: &str) -> String {
+        let line = blotted(text, self.secrets).replace(char::is_control, " ");
+        line.chars().take(MAX_SAID).collect()
+    }
+}
+
+/// As many values as a JSON text can have: each follows a bracket, a comma or a colon.
+fn most_values(text: &str) -> usize {
+    let (mut count, mut is_string, mut is_escaped) = (1, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_string,
+            b'"' => is_string = !is_string,
+            b'[' | b'{' | b',' | b':' if !is_string => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 fn shown(value: &Value, path: &str) -> Problem {

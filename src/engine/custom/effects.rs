@@ -300,8 +300,8 @@ fn directory_of(directory: Directory) -> Made<Effect> {
 }
 
 fn link_of(link: Link) -> Made<Effect> {
-    if link.to.is_empty() || link.to.contains('\0') {
-        return Err(".link.to: expected a path".to_owned());
+    if link.to.is_empty() || !is_path(&link.to) {
+        return Err(format!(".link.to: expected a path {PLAIN}"));
     }
     Ok(Effect::Link {
         at: path(".link.path", &link.path)?.into(),
@@ -312,9 +312,16 @@ fn link_of(link: Link) -> Made<Effect> {
 fn user_of(user: User) -> Made<Effect> {
     let mut spec = UserSpec::new(name(".user.name", &user.name)?);
     let optional = |field, text: Option<String>| text.map(|text| path(field, &text)).transpose();
-    let is_field = |text: &String| !text.contains([':', '\n']);
-    if !user.gecos.iter().all(is_field) {
-        return Err(".user.gecos: expected one line without a colon".to_owned());
+    // passwd(5)
+    let is_field = |text: &String| !text.contains(|c: char| c == ':' || c.is_control());
+    for (field, text) in [
+        ("gecos", &user.gecos),
+        ("homedir", &user.homedir),
+        ("shell", &user.shell),
+    ] {
+        if !text.iter().all(is_field) {
+            return Err(format!(".user.{field}: expected one line without a colon"));
+        }
     }
     spec.gecos = user.gecos;
     let group = user.primary_group.as_deref();
@@ -392,14 +399,22 @@ fn run_of(run: Run) -> Made<Effect> {
 
 /// An absolute path that stays where it says.
 fn path(field: &str, text: &str) -> Made<PathBuf> {
-    let is_fine = text.starts_with('/')
-        && text.len() <= 4096
-        && !text.contains('\0')
-        && text.split('/').all(|piece| piece != "..");
+    let is_fine =
+        text.starts_with('/') && is_path(text) && text.split('/').all(|name| name != "..");
     match is_fine {
         true => Ok(PathBuf::from(text)),
-        false => Err(format!("{field}: expected an absolute path without `..`")),
+        false => Err(format!(
+            "{field}: expected an absolute path without `..`, {PLAIN}"
+        )),
     }
+}
+
+/// What is asked of every path: plans and reports show it in one line.
+const PLAIN: &str = "of at most 4095 bytes and no control characters";
+
+/// Source: `PATH_MAX`, path_resolution(7).
+fn is_path(text: &str) -> bool {
+    text.len() < 4096 && !text.contains(char::is_control)
 }
 
 /// JSON has no octal numbers, so it is text.

@@ -17,8 +17,13 @@ use super::{DIR, Own, Program};
 use crate::settings::duration;
 use crate::validate::KEYS;
 
-/// A larger manifest is not read, in bytes.
-const MAX_MANIFEST: usize = 64 << 10;
+/// A larger manifest is not used, in bytes; nor is one of more values, those of its aliases counted, or of
+/// deeper ones.
+const LIMITS: Limits = Limits {
+    bytes: 64 << 10,
+    nodes: 8192,
+    depth: 32,
+};
 /// How long a program may think if its manifest does not say.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most that a manifest may say: logins may be waiting.
@@ -73,6 +78,10 @@ pub(super) struct Manifest {
 
 /// Reads the manifest of this name.
 pub(super) fn read(probe: &dyn Probe, name: &str) -> Result<Manifest, Problem> {
+    if !is_name(name) {
+        let message = format!("{}.yaml is not used: {NAME_RULE}", name.escape_debug());
+        return Err(Problem::error(Some(Place::whole(DIR)), message));
+    }
     let path = format!("{DIR}/{name}.yaml");
     let program = PathBuf::from(format!("{DIR}/{name}"));
     let refused = |why: &str, hint: &str| {
@@ -94,7 +103,8 @@ pub(super) fn read(probe: &dyn Probe, name: &str) -> Result<Manifest, Problem> {
             ),
             Err(error) => format!("the module is not used: {}: {error}", path.display()),
         };
-        let hint = "the directory, the manifest and the program are root's, and nobody else may write to them";
+        let hint = "the directory, the manifest and the program are root's, and nobody else may write to them, \
+                    or to a directory on the way there, links followed";
         return Err(refused(&why, hint));
     }
     if !matches!(probe.is_executable(&program), Ok(true)) {
@@ -104,18 +114,17 @@ pub(super) fn read(probe: &dyn Probe, name: &str) -> Result<Manifest, Problem> {
         );
         return Err(refused(&why, "chmod 755"));
     }
-    let bytes = match probe.read(Path::new(&path)) {
-        Ok(Some(bytes)) if bytes.len() <= MAX_MANIFEST => bytes,
+    let bytes = match probe.read_part(Path::new(&path), 0, LIMITS.bytes + 1) {
+        Ok(Some(bytes)) if bytes.len() <= LIMITS.bytes => bytes,
         Ok(Some(_)) => return Err(refused("the manifest is larger than 64 KiB", "")),
         Ok(None) => return Err(refused("the manifest is gone", "")),
         Err(error) => return Err(refused(&format!("cannot be read: {error}"), "")),
     };
     let text = String::from_utf8(bytes).map_err(|_| refused("the manifest is not UTF-8", ""))?;
-    let document =
-        yaml::parse(&text, path.as_str(), &Limits::default()).map_err(|error| Problem {
-            hint: error.hint,
-            ..Problem::error(Some(error.place), error.message)
-        })?;
+    let document = yaml::parse(&text, path.as_str(), &LIMITS).map_err(|error| Problem {
+        hint: error.hint,
+        ..Problem::error(Some(error.place), error.message)
+    })?;
     let said = Said::deserialize(&document.value)?;
     check(said, name, program)
 }
@@ -126,19 +135,12 @@ fn check(said: Said, file: &str, program: PathBuf) -> Result<Manifest, Problem> 
         let message = format!("name: expected `{file}`, as the file is called");
         return wrong(&said.name.place, &message);
     }
-    if !is_name(&said.name) {
-        let message = "name: expected a lower-case letter, then lower-case letters, digits and `_`, 64 at most";
-        return wrong(&said.name.place, message);
-    }
     if said.summary.contains(char::is_control) || said.summary.is_empty() {
         return wrong(&said.summary.place, "summary: expected one line");
     }
     for (key, schema) in &said.keys {
         if !is_name(key) {
-            return wrong(
-                &schema.place,
-                "keys: a name is a lower-case letter, then lower-case letters, digits and `_`",
-            );
+            return wrong(&schema.place, &format!("keys: {NAME_RULE}"));
         }
     }
     let timeout = match &said.timeout {
@@ -236,6 +238,9 @@ impl Manifest {
         Ok(at + 1 + behind.take_while(|entry| entry.is_custom()).count())
     }
 }
+
+const NAME_RULE: &str =
+    "a name is a lower-case letter, then lower-case letters, digits and `_`, 64 at most";
 
 fn is_name(name: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';

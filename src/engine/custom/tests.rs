@@ -209,6 +209,36 @@ fn a_manifest_that_is_wrong_costs_its_module_and_says_where() {
 }
 
 #[test]
+fn a_manifest_is_no_larger_than_it_need_be_whatever_it_is_called() {
+    let dir = DIR;
+    let good = "name: site\nsummary: x\nstage: config\n";
+    let deep = format!(
+        "{good}keys: {{site: {}{}}}",
+        "{items: ".repeat(40),
+        "}".repeat(40)
+    );
+    let wide = format!(
+        "{good}notes: &a x\nkeys: {{site: {{enum: [{}]}}}}",
+        vec!["*a"; 9000].join(", ")
+    );
+    #[rustfmt::skip]
+    let table = [
+        ("site", good.to_owned() + "notes: " + &"x".repeat(64 << 10), format!("{dir}/site.yaml: the manifest is larger than 64 KiB")),
+        ("site", deep,                       format!("{dir}/site.yaml:4:")),
+        ("site", wide,                       format!("{dir}/site.yaml:5:")),
+        ("site", format!("{good}keys: {{"),  format!("{dir}/site.yaml:4:7: a bracket is not closed")),
+        ("",     good.to_owned(),            format!("{dir}: .yaml is not used: a name is a lower-case letter")),
+        ("a\nb", good.to_owned(),            format!("{dir}: a\\nb.yaml is not used: a name is a lower-case letter")),
+    ];
+    for (name, manifest, wanted) in table {
+        let (entries, problems) = loaded(&[(name, &manifest)]);
+        assert_eq!(entries.len(), TABLE.len(), "{wanted}");
+        assert!(problems[0].starts_with(&wanted), "{problems:?}");
+        assert_eq!(problems.len(), 1, "{problems:?}");
+    }
+}
+
+#[test]
 fn a_schema_says_what_firstlights_own_keys_could_say() {
     let (table, _) = loaded(&[("site", SITE)]);
     let keys = table
@@ -353,7 +383,7 @@ fn an_answer_that_is_wrong_anywhere_is_refused_as_a_whole() {
         (r#"{"steps": [{"name": "a", "effects": [{}]}]}"#,
          "answer of site:1:38: the answer is refused: steps[0].effects[0]: expected exactly one effect, such as `file`"),
         (r#"{"steps": [{"name": "a", "effects": [{"file": {"path": "a", "content": ""}}]}]}"#,
-         "answer of site:1:38: the answer is refused: steps[0].effects[0].file.path: expected an absolute path without `..`"),
+         "answer of site:1:38: the answer is refused: steps[0].effects[0].file.path: expected an absolute path without `..`, of at most 4095 bytes and no control characters"),
         (r#"{"steps": [{"name": "a", "effects": [{"file": {"path": "/a", "content": "", "mode": "rw"}}]}]}"#,
          "answer of site:1:38: the answer is refused: steps[0].effects[0].file.mode: expected octal digits, such as \"0644\""),
         (r#"{"steps": [{"name": "a", "on_change": [{"unit": {"verb": "halt", "name": "a.service"}}]}]}"#,
@@ -362,6 +392,37 @@ fn an_answer_that_is_wrong_anywhere_is_refused_as_a_whole() {
     for (answer, wanted) in table {
         assert_eq!(problem_of(answer), wanted, "{answer}");
     }
+}
+
+#[test]
+fn an_answer_has_its_limits() {
+    let effect = |text: &str| format!(r#"{{"steps": [{{"name": "a", "effects": [{text}]}}]}}"#);
+    let long = "x".repeat(4096);
+    #[rustfmt::skip]
+    let table = [
+        (format!("[{}0]", "0,".repeat(1 << 16)),                 "it has more than 65536 values"),
+        (format!(r#"{{"problems": [{}{{"message": "x"}}]}}"#, r#"{"message": "x"},"#.repeat(256)),
+                                                                 "more than 256 steps, 4096 effects or 256 problems"),
+        (effect(r#"{"absent": {"path": "/a\nb"}}"#),             "absent.path: expected an absolute path"),
+        (effect(&format!(r#"{{"absent": {{"path": "/{long}"}}}}"#)), "of at most 4095 bytes"),
+        (effect(r#"{"link": {"path": "/a", "to": "a\u001b"}}"#), "link.to: expected a path"),
+        (effect(r#"{"user": {"name": "a", "homedir": "/a:0"}}"#), "user.homedir: expected one line without a colon"),
+        (effect(r#"{"user": {"name": "a", "shell": "/a\nb"}}"#), "user.shell: expected one line without a colon"),
+        (effect(r#"{"user": {"name": "a", "gecos": "a\tb"}}"#),  "user.gecos: expected one line without a colon"),
+        (format!(r#"{{"tr0ub4dor\n{long}": 1}}"#),               "refused: unknown key `‹secret› xxxx"),
+    ];
+    for (answer, wanted) in table {
+        let problem = problem_of(answer.leak());
+        assert!(problem.contains(wanted), "{wanted}: {problem}");
+        assert!(problem.len() < 700 && !problem.contains('\n'), "{problem}");
+    }
+    // What is text counts once, whatever is in it.
+    let content = r#",:[{\"\\"#.repeat(1 << 14);
+    let answer = effect(&format!(
+        r#"{{"file": {{"path": "/a", "content": "{content}"}}}}"#
+    ));
+    let (plan, _) = answered(CONFIG, Ok(answer.leak()));
+    assert_eq!(plan.lines(), ["file /a (0644)"]);
 }
 
 #[test]
