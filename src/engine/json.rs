@@ -1,7 +1,7 @@
 //! JSON (RFC 8259) as values that know where they stand.
 
 use contract::place::Place;
-use contract::yaml::{self, Kind, Limits, Value};
+use contract::yaml::{self, Kind, Limits, Mapping, Value};
 use serde_json::Value as Json;
 
 /// Reads a JSON text; `source` names it and `first_line` is the line at which it begins.
@@ -68,7 +68,7 @@ fn placed(json: Json, known: Option<Value>, whole: &Place) -> Value {
                 let key = Value::new(Kind::String(name), place.clone());
                 (key, placed(json, None, whole))
             }));
-            Kind::Map(pairs.into_iter().collect())
+            Kind::Map(Mapping::of_distinct(pairs))
         }
     };
     Value::new(kind, place)

@@ -225,7 +225,9 @@ impl Mapping {
         Self { pairs: Vec::new() }
     }
 
-    pub(super) const fn of_distinct(pairs: Vec<(Value, Value)>) -> Self {
+    /// A mapping of pairs no two of which have the same key. Collecting compares each key with all others.
+    #[must_use]
+    pub const fn of_distinct(pairs: Vec<(Value, Value)>) -> Self {
         Self { pairs }
     }
 

@@ -416,13 +416,19 @@ fn an_answer_has_its_limits() {
         assert!(problem.contains(wanted), "{wanted}: {problem}");
         assert!(problem.len() < 700 && !problem.contains('\n'), "{problem}");
     }
-    // What is text counts once, whatever is in it.
+    // What is text counts once, whatever is in it; many keys are no more work than many entries.
     let content = r#",:[{\"\\"#.repeat(1 << 14);
-    let answer = effect(&format!(
-        r#"{{"file": {{"path": "/a", "content": "{content}"}}}}"#
-    ));
-    let (plan, _) = answered(CONFIG, Ok(answer.leak()));
-    assert_eq!(plan.lines(), ["file /a (0644)"]);
+    let variables: Vec<String> = (0..32_000).map(|n| format!(r#""V{n}": """#)).collect();
+    let variables = variables.join(",");
+    #[rustfmt::skip]
+    let table = [
+        (format!(r#"{{"file": {{"path": "/a", "content": "{content}"}}}}"#), "file /a (0644)"),
+        (format!(r#"{{"run": {{"label": "a", "argv": ["a"], "env": {{{variables}}}}}}}"#), "run a"),
+    ];
+    for (text, wanted) in table {
+        let (plan, _) = answered(CONFIG, Ok(effect(&text).leak()));
+        assert_eq!(plan.lines(), [wanted]);
+    }
 }
 
 #[test]
