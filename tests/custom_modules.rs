@@ -109,6 +109,7 @@ read -r question
         touch "$dir/x" 2>/dev/null && echo "wrote to $dir"
     done
     echo "arguments: $*"
+    printf 'red: \033[31m\n'
     echo "asked: $question"
     env
 } >&2
@@ -134,6 +135,7 @@ echo '{}'
     fs::remove_file(debian.path("var/log/firstlight-output.log")).unwrap();
     let plan = debian.run_with("", "instance-id: i-two\n", &["plan", "nosy"]);
     assert!(plan.text.contains("who: 65534"), "{plan:?}");
+    assert!(plan.text.contains("red: \u{fffd}[31m\n"), "{plan:?}");
     assert!(!debian.path("var/log/firstlight-output.log").exists());
 }
 
@@ -144,6 +146,7 @@ fn a_program_that_gives_no_answer_is_an_error_that_says_why_and_all_else_goes_on
         ("exit 3",                         "ended with exit code 3"),
         ("sleep 60 & wait",                "did not end within 1 s"),
         ("head -c 2000000 /dev/zero | tr '\\0' x; exit 0", "its answer has 1 MiB or more"),
+        ("printf '{}\\0{}'",              "answer of mine:1:3: the answer is refused: it is not JSON"),
         ("echo done",                      "answer of mine:1:1: the answer is refused: it is not JSON"),
         ("echo '{\"steps\": [{\"name\": \"a\", \"effects\": [{\"fiel\": {}}]}]}'", "unknown key `fiel`, expected one of `file`"),
     ];

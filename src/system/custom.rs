@@ -42,6 +42,9 @@ impl Ask for Host {
 impl Ask for DryRun<'_> {
     fn ask(&self, question: &Question<'_>) -> Result<Secret<Vec<u8>>, NoAnswer> {
         ask(self.host, question, |text| {
+            // A terminal would do what control characters say.
+            let is_odd = |c: char| c.is_control() && c != '\n' && c != '\t';
+            let text = text.replace(is_odd, "\u{fffd}");
             // Nobody may be listening.
             let _ = io::stderr().write_all(text.as_bytes());
         })

@@ -36,14 +36,14 @@ impl Blank {
         self.file.try_clone()
     }
 
-    /// What was written so far: text has no zeros.
+    /// What was written so far: text does not end with zeros.
     pub(crate) fn said(&self) -> io::Result<Vec<u8>> {
         let mut file = self.file()?;
         file.rewind()?;
         let mut said = Vec::new();
         file.take(self.length).read_to_end(&mut said)?;
-        let end = said.iter().position(|byte| *byte == 0);
-        said.truncate(end.unwrap_or(said.len()));
+        let last = said.iter().rposition(|byte| *byte != 0);
+        said.truncate(last.map_or(0, |last| last + 1));
         Ok(said)
     }
 }

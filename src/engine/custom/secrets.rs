@@ -1,5 +1,6 @@
 //! What is secret of a section: the values of keys that are declared so or are called so.
 
+use contract::base64;
 use contract::schema::{Key, Shape};
 use contract::secret::{REDACTED, Secret};
 use contract::yaml::{Kind, Value};
@@ -51,10 +52,17 @@ fn walk(
             }
         }
         _ if is_secret => {
-            let text = value.to_text().unwrap_or_default();
+            // Bytes are base64 in the question, and text or not once the program has decoded them.
+            let (text, in_question) = match &value.kind {
+                Kind::Bytes(bytes) => {
+                    let text = String::from_utf8_lossy(bytes).into_owned();
+                    (text, Some(base64::encode(bytes)))
+                }
+                _ => (value.to_text().unwrap_or_default(), None),
+            };
             // Of a key in PEM form each line is one.
             let lines = text.lines().filter(|_| text.contains('\n'));
-            let all = lines.chain([text.as_str()]);
+            let all = lines.chain([text.as_str()]).chain(in_question.as_deref());
             let secret = all.filter(|text| text.len() >= MIN_LENGTH);
             found.extend(secret.map(|text| Secret::new(text.to_owned())));
         }

@@ -478,6 +478,15 @@ fn a_secret_of_the_section_stands_where_nobody_sees_it_or_the_answer_is_refused(
 }
 
 #[test]
+fn a_secret_of_bytes_is_kept_in_both_of_its_forms() {
+    let config = "site: {port: 80, code: !!binary dHIwdWI0ZG9y}\n";
+    let problem =
+        r#"{"problems": [{"severity": "notice", "message": "dHIwdWI0ZG9y or tr0ub4dor?"}]}"#;
+    let (plan, _) = answered(config, Ok(problem));
+    assert_eq!(plan.problems[0].to_string(), "‹secret› or ‹secret›?");
+}
+
+#[test]
 fn a_program_that_cannot_be_asked_is_no_fault_and_one_that_fails_is_one() {
     let here = NoAnswer::NotHere(NotDone::NeedsRoot);
     let (plan, _) = answered(CONFIG, Err(here));
