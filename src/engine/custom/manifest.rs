@@ -79,8 +79,9 @@ pub(super) struct Manifest {
 /// Reads the manifest of this name.
 pub(super) fn read(probe: &dyn Probe, name: &str) -> Result<Manifest, Problem> {
     if !is_name(name) {
-        let message = format!("{}.yaml is not used: {NAME_RULE}", name.escape_debug());
-        return Err(Problem::error(Some(Place::whole(DIR)), message));
+        let place = Place::whole(format!("{DIR}/{}.yaml", name.escape_debug()));
+        let message = format!("the module is not used: {NAME_RULE}");
+        return Err(Problem::error(Some(place), message));
     }
     let path = format!("{DIR}/{name}.yaml");
     let program = PathBuf::from(format!("{DIR}/{name}"));

@@ -227,8 +227,8 @@ fn a_manifest_is_no_larger_than_it_need_be_whatever_it_is_called() {
         ("site", deep,                       format!("{dir}/site.yaml:4:")),
         ("site", wide,                       format!("{dir}/site.yaml:5:")),
         ("site", format!("{good}keys: {{"),  format!("{dir}/site.yaml:4:7: a bracket is not closed")),
-        ("",     good.to_owned(),            format!("{dir}: .yaml is not used: a name is a lower-case letter")),
-        ("a\nb", good.to_owned(),            format!("{dir}: a\\nb.yaml is not used: a name is a lower-case letter")),
+        ("",     good.to_owned(),            format!("{dir}/.yaml: the module is not used: a name is a lower-case letter")),
+        ("a\nb", good.to_owned(),            format!("{dir}/a\\nb.yaml: the module is not used: a name is a lower-case letter")),
     ];
     for (name, manifest, wanted) in table {
         let (entries, problems) = loaded(&[(name, &manifest)]);
