@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 
+from .floor import Floor
 from .host import Argument, ControlGroup, Failure, Said, ask, wait_for
 from .image import IN_EC2, Image, Root, bake
 from .network import Subnet
@@ -16,7 +17,7 @@ from .network import Subnet
 BOOTED = ("running", "degraded", "maintenance")
 
 
-class Container:
+class Container(Floor):
     """A container on a disk of its own; `folder` keeps what belongs to it."""
 
     floor = "container"
@@ -30,7 +31,6 @@ class Container:
         self.root: pathlib.Path | None = self._root.path
         self._cgroup = ControlGroup(name)
         self._process: subprocess.Popen[bytes] | None = None
-        self._begin = 0
         try:
             bake(image, self._root.path, IN_EC2, key)
         except Failure:
@@ -77,18 +77,6 @@ class Container:
             return Said(255, "", "the container is not running")
         inside = ["--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
         return ask(["nsenter", "--target", str(leader), *inside, *argv], timeout=timeout)
-
-    def console(self) -> str:
-        """What this boot has shown on its console."""
-        return self._all_console()[self._begin :]
-
-    def _all_console(self) -> str:
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
-
-    def power_off(self) -> None:
-        """Asks it to end, and waits until it has."""
-        self.run(["systemctl", "poweroff"])
-        self.wait_ended()
 
     def wait_ended(self, limit: float = 60) -> None:
         """Waits until it has switched itself off."""

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 
+from .floor import Floor
 from .host import Argument, Failure, Said, ask, do, stop, wait_for
 from .image import Image, Root, bake, builders, tree, write
 from .network import Subnet
@@ -55,7 +56,7 @@ def kernel(line: str) -> list[Argument]:
     return ["-kernel", image, "-initrd", ramdisk, "-append", line]
 
 
-class Virtual:
+class Virtual(Floor):
     """A virtual machine; `folder` keeps its disk and what it shows."""
 
     floor = "machine"
@@ -71,7 +72,6 @@ class Virtual:
         self.log = folder / "console.log"
         self._disk = folder / "disk"
         self._process: subprocess.Popen[bytes] | None = None
-        self._begin = 0
         # A short path, as that of a socket has to be (unix(7)).
         self._sockets = pathlib.Path(tempfile.mkdtemp(prefix="vm-ssh-"))
         self._make_disk(image)
@@ -155,18 +155,6 @@ class Virtual:
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         ssh: list[Argument] = ["ssh", "-i", builders(self.key), *words, f"root@{self.subnet.address}", command]
         return ask(self.subnet.router.within(ssh), timeout=timeout * SLOWNESS)
-
-    def console(self) -> str:
-        """What this boot has shown on its console."""
-        return self._all_console()[self._begin :]
-
-    def _all_console(self) -> str:
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
-
-    def power_off(self) -> None:
-        """Asks it to end, and waits until it has."""
-        self.run(["systemctl", "poweroff"])
-        self.wait_ended()
 
     def wait_ended(self, limit: float = 60) -> None:
         """Waits until it has switched itself off."""
