@@ -54,7 +54,7 @@ def _machine(floor: str, disk: pathlib.Path, variant: Variant) -> list[Figures]:
             for boot in ("first", "later"):
                 set_launch(fixture, variant.image, None)
                 fixture.machine.start(FIRST.instance_id)
-                _wait(fixture)
+                wait(fixture)
                 found.append({"boot": boot, **_look(fixture, variant)})
                 fixture.machine.power_off()
             return found
@@ -64,7 +64,7 @@ def _machine(floor: str, disk: pathlib.Path, variant: Variant) -> list[Figures]:
         runner.end()
 
 
-def _wait(fixture: Fixture) -> None:
+def wait(fixture: Fixture) -> None:
     end = time.monotonic() + LIMIT
     if fixture.machine.floor == "machine":
         fixture.machine.wait_booted(LIMIT)
