@@ -134,28 +134,30 @@ impl Module for RhSubscription {
             );
             return Plan::problem(problem.hint("install the package of that name in the image"));
         }
-        match register(&section, &fields, ctx, &mut plan.problems) {
-            Ok(tool) => {
-                let tools = std::iter::once(tool).chain(follow(&fields, &mut plan.problems));
-                let effects: Vec<Effect> = tools.map(Effect::tool).collect();
-                plan.push(Step::new("register", effects));
-            }
-            Err(problem) => plan.problems.push(problem),
+        if let Some(tool) = register(&section, &fields, ctx, &mut plan.problems) {
+            let tools = std::iter::once(tool).chain(follow(&fields, &mut plan.problems));
+            let effects: Vec<Effect> = tools.map(Effect::tool).collect();
+            plan.push(Step::new("register", effects));
         }
         plan
     }
 }
 
+/// `None` is told of: a bad value is not as good as none, or the password would go to another server
+/// than the one that was named.
 fn register(
     section: &Value,
     fields: &Fields<'_>,
     ctx: &Context<'_>,
     told: &mut Vec<Problem>,
-) -> Result<ToolSpec, Problem> {
+) -> Option<ToolSpec> {
     let mut line = |name: &str| fields.line(name, told).filter(|text| !text.is_empty());
     let (key, org) = (line("activation-key"), line("org"));
     let (user, password) = (line("username"), line("password"));
     let (url, server) = (line("rhsm-baseurl"), line("server-hostname"));
+    if !told.is_empty() {
+        return None;
+    }
     let mut options = match (key, org, user, password) {
         (Some(key), Some(org), ..) => {
             vec![format!("--activationkey={key}"), format!("--org={org}")]
@@ -169,9 +171,9 @@ fn register(
         _ => {
             let message = "rh_subscription: there is not enough to register with";
             let problem = Problem::error(Some(section.place.clone()), message);
-            return Err(
-                problem.hint("give `activation-key` and `org`, or `username` and `password`")
-            );
+            let hint = "give `activation-key` and `org`, or `username` and `password`";
+            told.push(problem.hint(hint));
+            return None;
         }
     };
     options.extend(url.map(|url| format!("--baseurl={url}")));
@@ -179,7 +181,7 @@ fn register(
     let options = options.into_iter().map(Secret::new).collect();
     let what = "the machine is registered with Red Hat";
     let tool = hidden::tool(what, &[TOOL, "register"], options, ctx.probe);
-    Ok(limited(tool.creates(IDENTITY)))
+    Some(limited(tool.creates(IDENTITY)))
 }
 
 /// What is done when the machine is registered: if one of these fails, those after it are not done.
@@ -321,12 +323,15 @@ rh_subscription:
     fn what_is_wrong_costs_as_little_as_it_can() {
         const USER: &str = "username: joe, password: a";
         #[rustfmt::skip]
-        let table: [(&str, usize, &str); 8] = [
+        let table: [(&str, usize, &str); 11] = [
             // configuration                                                 calls  says
             ("[a]",                                                          0,     "test:1:18: rh_subscription: expected a mapping, found a list"),
             ("{}",                                                           0,     "test:1:18: rh_subscription: there is not enough to register with (give `activation-key` and `org`, or `username` and `password`)"),
             ("{activation-key: a}",                                          0,     "test:1:18: rh_subscription: there is not enough to register with (give `activation-key` and `org`, or `username` and `password`)"),
             ("{username: joe, password: [a]}",                               0,     "test:1:44: rh_subscription.password: expected a string, found a list"),
+            ("{USER, server-hostname: {host: a}, auto-attach: true}",        0,     "test:1:64: rh_subscription.server-hostname: expected a string, found a mapping"),
+            ("{USER, rhsm-baseurl: [a]}",                                    0,     "test:1:61: rh_subscription.rhsm-baseurl: expected a string, found a list"),
+            ("{USER, activation-key: a, org: [b]}",                          0,     "test:1:71: rh_subscription.org: expected a string, found a list"),
             ("{USER, service-level: x}",                                     1,     "test:1:62: rh_subscription.service-level: it has no effect without `auto-attach: true`"),
             ("{USER, auto-attach: maybe}",                                   1,     "test:1:60: rh_subscription.auto-attach: expected true or false; it is taken as false"),
             ("{USER, add-pool: [a, 'b c']}",                                 2,     "test:1:57: rh_subscription.add-pool: expected one word for each"),
