@@ -93,11 +93,16 @@ fn plan(told: &mut Told<'_>, steps: &mut Vec<Step>, ctx: &Context<'_>) {
         is_from_pip: method == Method::Pip,
     };
     install(told, method, &caller, steps, ctx);
-    galaxy(told, &caller, steps);
-    pull(told, &caller, steps);
+    let mut work = Vec::new();
+    galaxy(told, &caller, &mut work);
+    pull(told, &caller, &mut work);
     if let Some(mut controller) = told.below("setup_controller") {
-        control(&mut controller, &caller, steps, ctx.probe);
+        control(&mut controller, &caller, &mut work, ctx.probe);
         told.problems.append(&mut controller.problems);
+    }
+    // Playbooks need the roles and the playbooks before them.
+    if told.is_clear() {
+        steps.extend(work);
     }
 }
 

@@ -191,27 +191,27 @@ fn plan(mut told: Told<'_>, ctx: &Context<'_>) -> Plan {
     effects.extend(validation(&mut told, &key, ctx));
     let configuration = client.and_then(|client| client.file(&mut told, ctx));
     // Without a server's address there is nothing that a client could do.
-    let is_clear = configuration.is_some();
+    let is_configured = configuration.is_some();
     effects.extend(configuration);
-    if is_clear {
+    if is_configured {
         effects.extend(first_boot(&mut told));
     }
     let mut plan = Plan::from(Step::new("files", effects));
 
     let install = Install::of(&mut told, ctx);
     let runs_anyway = matches!(install, Install::Gems { .. });
-    let is_known = !matches!(install, Install::Unknown);
-    if is_clear {
-        if let Some(step) = install.step(&mut told.problems, ctx) {
+    if is_configured && let Some(step) = install.step(&mut told.problems, ctx) {
+        plan.push(step.after_previous());
+    }
+    if told.switch("exec", runs_anyway) {
+        let removes = told.switch("delete_validation_post_exec", false);
+        let gone = removes.then(|| Effect::Absent {
+            at: PathBuf::from(key).into(),
+        });
+        let run = Effect::Run(run(&mut told));
+        let step = Step::new("run", [run].into_iter().chain(gone));
+        if told.is_clear() {
             plan.push(step.after_previous());
-        }
-        if told.switch("exec", runs_anyway) && is_known {
-            let removes = told.switch("delete_validation_post_exec", false);
-            let gone = removes.then(|| Effect::Absent {
-                at: PathBuf::from(key).into(),
-            });
-            let run = Effect::Run(run(&mut told));
-            plan.push(Step::new("run", [run].into_iter().chain(gone)).after_previous());
         }
     }
     plan.problems = told.problems;

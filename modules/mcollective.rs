@@ -71,7 +71,9 @@ fn server(mut told: Told<'_>, ctx: &Context<'_>) -> Plan {
         told.problems.append(&mut conf.problems);
     }
     let mut server = Step::new("server", effects);
-    server.on_change = vec![services::job(UnitVerb::Restart, NAME, ctx.probe)];
+    if told.is_clear() {
+        server.on_change = vec![services::job(UnitVerb::Restart, NAME, ctx.probe)];
+    }
     let mut plan = Plan::from(server);
     plan.problems = told.problems;
     plan
@@ -221,6 +223,10 @@ mcollective:
             let plan = plan(&format!("mcollective: {config}"));
             assert_eq!(plan.settings(), wanted, "{config}");
             assert_eq!(plan.problems[0].to_string(), says, "{config}");
+            // Half configured it would listen to others.
+            let lines = plan.lines();
+            let is_restarted = lines.iter().any(|line| line.contains("restart"));
+            assert!(!is_restarted, "{config}: {lines:?}");
         }
     }
 }

@@ -199,7 +199,7 @@ impl Places {
 struct Agent<'a> {
     told: Told<'a>,
     ctx: &'a Context<'a>,
-    /// `None`: it is not clear what was meant, so that nobody is to run it.
+    /// `None`: it is not clear what was meant.
     make: Option<Make>,
     /// Whose its files are, and what it is called.
     user: &'static str,
@@ -247,17 +247,27 @@ impl<'a> Agent<'a> {
         effects.extend(self.csr_attributes());
         plan.push(Step::new("agent", effects).after_previous());
         let starts = self.told.switch("start_service", true);
-        let runs = self.told.switch("exec", false) && self.make.is_some();
+        let runs = self.told.switch("exec", false);
+        let run = runs.then(|| Effect::Run(self.run()));
+        if self.told.is_clear() {
+            plan.steps.extend(self.working(starts, run).steps);
+        }
+        plan.problems = self.told.problems;
+        plan
+    }
+
+    /// The first run, if there is one, and the service.
+    fn working(&self, starts: bool, run: Option<Effect>) -> Plan {
+        let mut plan = Plan::nothing();
         let probe = self.ctx.probe;
         let start = starts.then(|| services::first_job(UnitVerb::Start, &NAMES, probe));
         // An agent without a service of these names is warned about, and can do its work.
         let enabled = starts.then(|| services::first_enabled(&NAMES, probe));
         let mut service = Step::new("service", enabled.flatten()).after_previous();
         service.is_lenient = true;
-        if runs {
+        if run.is_some() {
             plan.push(service);
-            let run = Effect::Run(self.run());
-            plan.push(Step::new("run", [run]).after_previous());
+            plan.push(Step::new("run", run).after_previous());
             // A first run that fails is one that the service repeats.
             let mut start = Step::new("start", start);
             start.is_lenient = true;
@@ -266,7 +276,6 @@ impl<'a> Agent<'a> {
             service.on_change.extend(start);
             plan.push(service);
         }
-        plan.problems = self.told.problems;
         plan
     }
 

@@ -104,6 +104,11 @@ fn plan(mut told: Told<'_>, ctx: &Context<'_>) -> Plan {
         effects.extend(text.map(|text| Effect::file(format!("{dir}/{file}").as_str(), text)));
     }
     effects.extend(keys(&mut told, &dir, ctx));
+    if !told.is_clear() {
+        let mut plan = Plan::from(Step::new("minion", effects));
+        plan.problems = told.problems;
+        return plan;
+    }
 
     let is_local = conf.and_then(|conf| conf.get("file_client")?.as_str()) == Some("local");
     let (startup, verb) = match is_local {

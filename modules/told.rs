@@ -2,7 +2,7 @@
 
 use contract::effect::{Package, Setting};
 use contract::name::UserName;
-use contract::plan::{Plan, Problem};
+use contract::plan::{Plan, Problem, Severity};
 use contract::secret::Secret;
 use contract::yaml::Value;
 
@@ -196,6 +196,13 @@ impl<'a> Told<'a> {
         let value = self.get(key)?;
         let package = packages::package(value, &self.name(key));
         package.map_err(|problem| self.problems.push(problem)).ok()
+    }
+
+    /// Whether no error was told so far. If one was, nothing that depends on the mapping is to run: half
+    /// configured it would do something else than what was asked for.
+    pub(crate) fn is_clear(&self) -> bool {
+        let mut severities = self.problems.iter().map(|problem| problem.severity);
+        severities.all(|severity| severity < Severity::Error)
     }
 
     /// Notes that a field without which the mapping is useless is not given.

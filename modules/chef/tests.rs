@@ -184,6 +184,27 @@ fn nothing_is_done_at_a_boot_that_finds_all_of_it() {
 }
 
 #[test]
+fn a_client_with_a_bad_value_is_not_run() {
+    let table = [
+        "validation_cert: [a]",
+        "validation_key: a",
+        "node_name: [a]",
+        "environment: {a: b}",
+        "run_list: {a: b}",
+        "initial_attributes: a",
+        "config_path: a",
+        "exec_arguments: {a: b}",
+        "delete_validation_post_exec: maybe",
+        "install_type: snap",
+    ];
+    for bad in table {
+        let plan = plan(&[CLIENT], &format!("chef: {{{SERVER}, exec: true, {bad}}}"));
+        assert_eq!(argv(&plan), "", "{bad}");
+        assert_eq!(plan.problems.len(), 1, "{bad}");
+    }
+}
+
+#[test]
 fn a_bad_value_costs_itself_alone_and_is_told_with_its_place() {
     const RB: &str = "file /etc/chef/client.rb (0644)";
     const FIRST: &str = "file /etc/chef/firstboot.json (0600)";

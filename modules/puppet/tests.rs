@@ -165,6 +165,32 @@ fn what_is_there_already_is_left_alone() {
 }
 
 #[test]
+fn a_bad_value_keeps_the_agent_from_asking_another_server() {
+    let table = [
+        r#"conf: "[agent]\nserver = p.example.org\n""#,
+        "conf: {agent: server}",
+        "conf: {agent: {server: [a]}}",
+        "conf: {ca_cert: [a]}",
+        "csr_attributes: [a]",
+        "conf_file: puppet.conf",
+        "ssl_dir: [a]",
+        "install_type: rpm",
+        "exec_args: {a: b}",
+        "start_service: maybe",
+    ];
+    for bad in table {
+        let plan = plan(
+            &[],
+            &format!("puppet: {{install: false, exec: true, {bad}}}"),
+        );
+        assert_eq!(plan.lines(), [""; 0], "{bad}");
+        assert_eq!(plan.problems.len(), 1, "{bad}");
+    }
+    let lines = plan(&[], "puppet: {conf: {agent: server}}").lines();
+    assert_eq!(lines, ["package puppet-agent or puppet (apt)"]);
+}
+
+#[test]
 fn a_bad_value_costs_itself_alone_and_is_told_with_its_place() {
     const PACKAGE: &str = "package puppet-agent or puppet (apt)";
     const CONF: &str = "Puppet's configuration in /etc/puppet/puppet.conf";

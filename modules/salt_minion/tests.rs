@@ -116,23 +116,26 @@ fn a_minion_without_a_master_applies_its_states_once_and_is_no_daemon() {
 }
 
 #[test]
-fn a_bad_value_costs_itself_alone_and_is_told_with_its_place() {
-    const ALL: &[&str] = &[
+fn a_minion_with_a_bad_value_is_not_started_and_it_is_told_with_its_place() {
+    const RUNS: &[&str] = &[
         "package salt-minion (apt)",
         "directory /etc/salt (0755)",
         "service salt-minion enabled",
         "restart salt-minion.service",
     ];
+    // Without its configuration it would ask the host called `salt`.
+    const IDLE: &[&str] = RUNS.split_at(2).0;
     #[rustfmt::skip]
-    let table: [(&str, &[&str], &str); 8] = [
+    let table: [(&str, &[&str], &str); 9] = [
         ("[conf]",                   &[], "test:1:14: salt_minion: expected a mapping, found a list"),
-        ("{conf: [master]}",         ALL, "test:1:21: salt_minion.conf: expected a mapping, found a list"),
-        ("{grains: web}",            ALL, "test:1:23: salt_minion.grains: expected a mapping, found a string"),
-        ("{config_dir: etc/salt}",   ALL, "test:1:27: salt_minion.config_dir: expected an absolute path, found a string"),
-        ("{pkg_name: --all}",        ALL, "test:1:25: salt_minion.pkg_name: that is no name of a package"),
-        ("{service_name: --now}",    ALL, "test:1:29: salt_minion.service_name: expected the name of a service, found a string"),
-        ("{private_key: hunter2}",   ALL, "test:1:28: salt_minion: a key is of no use without the other one (give `public_key` and `private_key`, or neither)"),
-        ("{public_key: a, private_key: {}}", ALL, "test:1:43: salt_minion.private_key: expected a string, found a mapping"),
+        ("{conf: \"a: b\\n\"}",        IDLE, "test:1:21: salt_minion.conf: expected a mapping, found a string"),
+        ("{conf: [master]}",         IDLE, "test:1:21: salt_minion.conf: expected a mapping, found a list"),
+        ("{grains: web}",            IDLE, "test:1:23: salt_minion.grains: expected a mapping, found a string"),
+        ("{config_dir: etc/salt}",   IDLE, "test:1:27: salt_minion.config_dir: expected an absolute path, found a string"),
+        ("{pkg_name: --all}",        IDLE, "test:1:25: salt_minion.pkg_name: that is no name of a package"),
+        ("{service_name: --now}",    IDLE, "test:1:29: salt_minion.service_name: expected the name of a service, found a string"),
+        ("{private_key: hunter2}",   RUNS, "test:1:28: salt_minion: a key is of no use without the other one (give `public_key` and `private_key`, or neither)"),
+        ("{public_key: a, private_key: {}}", IDLE, "test:1:43: salt_minion.private_key: expected a string, found a mapping"),
     ];
     for (config, lines, says) in table {
         let plan = plan(&[], &format!("salt_minion: {config}"));
