@@ -2,7 +2,6 @@
 //!
 //! Source: cloud-init, `cloudinit/config/cc_apk_configure.py`; apk-repositories(5).
 
-use contract::effect::Effect;
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
@@ -10,6 +9,7 @@ use contract::yaml::Value;
 use serde::Deserialize;
 
 use crate::fields::wrong;
+use crate::hidden;
 use crate::switch;
 
 const FILE: &str = "/etc/apk/repositories";
@@ -82,7 +82,11 @@ impl Module for ApkConfigure {
         };
         let mut plan = Plan::nothing();
         match text(&repos, &mut plan.problems) {
-            Ok(Some(text)) => plan.push(Step::new("repositories", [Effect::file(FILE, text)])),
+            Ok(Some(text)) => {
+                let is_secret = text.lines().any(hidden::has_password);
+                let file = hidden::file(FILE, text, is_secret);
+                plan.push(Step::new("repositories", [file]));
+            }
             Ok(None) => {}
             Err(problem) => plan.problems.push(problem),
         }
@@ -187,6 +191,23 @@ mod tests {
             plan("preserve_repositories: true, alpine_repo: {version: v3.20}"),
             Plan::nothing()
         );
+    }
+
+    #[test]
+    fn a_file_with_a_password_is_for_root_alone() {
+        for urls in [
+            "alpine_repo: {version: v1, base_url: 'https://u:hunter2@h'}",
+            "alpine_repo: {version: v1}, local_repo_base_url: 'https://hunter2@h'",
+            "alpine_repo: {version: v1}, local_repo_base_url: 'https://h/?token=hunter2'",
+        ] {
+            let plan = plan(urls);
+            assert_eq!(
+                plan.lines(),
+                ["file /etc/apk/repositories (0600)"],
+                "{urls}"
+            );
+            assert_eq!(plan.text_of(FILE), None, "{urls}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! What nobody else may see of a tool's arguments: everybody can read /proc/PID/cmdline.
+//! What nobody else may see: in a tool's arguments, which everybody can read in /proc/PID/cmdline, in
+//! files and in plans.
 
 use std::path::Path;
 
-use contract::effect::ToolSpec;
+use contract::effect::{Effect, Mode, Target, ToolSpec};
 use contract::machine::Probe;
-use contract::secret::Secret;
+use contract::secret::{Secret, is_secret_name};
+use contract::yaml::{Kind, Value};
 
 use crate::distribution;
 
@@ -49,16 +51,65 @@ fn interpreter(name: &str, probe: &dyn Probe) -> Option<String> {
     (file.starts_with("python") || file == "platform-python").then(|| path.to_owned())
 }
 
+/// What ends names of secrets beside those that all of firstlight knows: of settings, and of parameters
+/// of addresses.
+const SETTINGS: [&str; 3] = ["pass", "pwd", "psk"];
+const PARAMETERS: [&str; 5] = ["auth", "credential", "key", "sig", "signature"];
+
 /// Whether an address may carry a password or a token: `https://user:password@host/`,
-/// `https://token@host/`. As people write passwords with a `/` as well, an `@` anywhere counts.
+/// `https://token@host/`, `https://host/?token=...`. As people write passwords with a `/` as well, an
+/// `@` anywhere counts.
 pub(crate) fn has_password(text: &str) -> bool {
+    let is_secret = |parameter: &str| {
+        let pair = parameter.split_once('=');
+        pair.is_some_and(|(name, value)| {
+            let is_named_so = is_secret_setting(name) || PARAMETERS.contains(&last_word(name));
+            !value.is_empty() && is_named_so
+        })
+    };
     let rest = text.split_once("://").map(|(_, rest)| rest);
-    rest.is_some_and(|rest| rest.contains('@'))
+    rest.is_some_and(|rest| {
+        let mut parameters = rest.split(|c: char| c.is_whitespace() || "?&;".contains(c));
+        rest.contains('@') || parameters.any(|parameter| is_secret(&parameter.to_ascii_lowercase()))
+    })
+}
+
+/// Whether what a setting of this name says is a secret: `http_proxy_password`, `mysql.pass`.
+pub(crate) fn is_secret_setting(name: &str) -> bool {
+    let name = name.trim().to_ascii_lowercase();
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    is_secret_name(name) || SETTINGS.contains(&last_word(name))
+}
+
+fn last_word(name: &str) -> &str {
+    let mut words = name.rsplit(|c: char| !c.is_ascii_alphanumeric());
+    words.next().unwrap_or_default()
+}
+
+/// Whether there is a secret in a value: by the names in it, in an address, or as a private key.
+pub(crate) fn is_in(value: &Value) -> bool {
+    match &value.kind {
+        Kind::List(list) => list.iter().any(is_in),
+        Kind::Map(map) => map.iter().any(|(key, value)| {
+            let name = key.to_text().unwrap_or_default();
+            is_in(value) || is_secret_setting(&name) && !value.is_null()
+        }),
+        Kind::String(text) => text.contains("PRIVATE KEY-----") || text.lines().any(has_password),
+        _ => false,
+    }
+}
+
+/// A file of root's: for root alone and not to be shown if there is a secret in it.
+pub(crate) fn file(at: impl Into<Target>, text: String, is_secret: bool) -> Effect {
+    if is_secret {
+        return Effect::secret_file(at, Secret::new(text.into_bytes()), Mode::PRIVATE);
+    }
+    Effect::file(at, text)
 }
 
 #[cfg(test)]
 mod tests {
-    use contract::testing::FakeMachine;
+    use contract::testing::{FakeMachine, config};
 
     use super::*;
 
@@ -90,6 +141,25 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_known_by_its_name_or_its_form() {
+        #[rustfmt::skip]
+        let table = [
+            ("{api: {Password: a}}",                       true),
+            ("{mysql.pass: a}",                            true),
+            ("{password2: a}",                             true),
+            ("[a, {db_pwd: a}]",                           true),
+            ("{proxy: 'http://u:hunter2@h'}",              true),
+            ("{id: \"-----BEGIN PRIVATE KEY-----\\nMII\"}", true),
+            ("{password: null}",                           false),
+            ("{bypass: a, passenger: b, key: c, d: [1]}",  false),
+        ];
+        for (text, wanted) in table {
+            let config = config(&format!("x: {text}"));
+            assert_eq!(is_in(config.get("x").unwrap()), wanted, "{text}");
+        }
+    }
+
+    #[test]
     fn an_address_with_a_password_is_known() {
         #[rustfmt::skip]
         let table = [
@@ -99,6 +169,13 @@ mod tests {
             ("https://token@example.com/",             true),
             ("https://example.com:3128/path",          false),
             ("user:password@example.com",              false),
+            ("https://example.com/?a=1&Token=hunter2", true),
+            ("https://example.com/?api-key=hunter2",   true),
+            ("s3://bucket/?X-Amz-Signature=hunter2",   true),
+            ("http://a/?b=c http://a/?mysql.pass=x",   true),
+            ("https://example.com/?token=",            false),
+            ("https://example.com/?repo=epel-9&arch=a", false),
+            ("token=hunter2",                          false),
         ];
         for (text, wanted) in table {
             assert_eq!(has_password(text), wanted, "{text}");

@@ -161,7 +161,8 @@ impl Module for Mounts {
             let is_told = table.has_line(&line) && !entries.is_empty();
             let text = Some(table.with(entries.iter().map(Entry::line), Some(&line)));
             let text = text.filter(|text| !is_told && table.text != *text);
-            plan.push(swapped(swap, text, ctx));
+            let file = text.map(|text| table.file(text));
+            plan.push(swapped(swap, file, ctx));
         }
         plan
     }
@@ -189,7 +190,7 @@ fn mounted(entries: &[Entry], table: &Fstab, swap: Option<&str>, ctx: &Context<'
     );
     let is_new = table.text != text;
     if is_new {
-        effects.push(Effect::file(fstab::PATH, text));
+        effects.push(table.file(text));
     }
     let swaps = disk::swaps(ctx.probe);
     let is_used = |source: &str| {
@@ -217,11 +218,11 @@ fn mounted(entries: &[Entry], table: &Fstab, swap: Option<&str>, ctx: &Context<'
 }
 
 /// The swap file, and then its line: one without the other would fail at every boot.
-fn swapped(swap: swap::Swap, text: Option<String>, ctx: &Context<'_>) -> Step {
+fn swapped(swap: swap::Swap, file: Option<Effect>, ctx: &Context<'_>) -> Step {
     let is_used = disk::swaps(ctx.probe).contains(&swap.file);
     let mut effects = swap.effects;
-    let is_new = text.is_some();
-    effects.extend(text.map(|text| Effect::file(fstab::PATH, text)));
+    let is_new = file.is_some();
+    effects.extend(file);
     if !is_used {
         effects.push(swapon());
     }

@@ -16,6 +16,7 @@ use contract::yaml::{self, Value};
 use serde::Deserialize;
 
 use crate::files;
+use crate::hidden;
 use crate::hostname::{self, Wanted};
 use crate::installer::Installer;
 use crate::packages;
@@ -352,14 +353,21 @@ impl<'a> Agent<'a> {
         }
         self.told.problems.append(&mut conf.problems);
         if !settings.is_empty() {
+            let is_secret = settings.iter().any(|setting| {
+                let value = setting.value.expose();
+                hidden::is_secret_setting(&setting.name) || hidden::has_password(value)
+            });
             effects.push(Effect::Block(Box::new(BlockSpec {
                 what: "Puppet's configuration".to_owned(),
                 at: PathBuf::from(&self.places.conf_file),
                 text: Text::Settings {
                     settings,
-                    is_secret: false,
+                    is_secret,
                 },
-                mode: Mode::PUBLIC,
+                mode: match is_secret {
+                    true => Mode::PRIVATE,
+                    false => Mode::PUBLIC,
+                },
                 check: None,
             })));
         }

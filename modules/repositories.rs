@@ -5,25 +5,21 @@
 
 use std::path::{Path, PathBuf};
 
-use contract::effect::{Effect, Mode};
+use contract::effect::Effect;
 use contract::machine::Probe;
 use contract::place::Place;
 use contract::plan::{Problem, Step};
 use contract::schema::Shape;
-use contract::secret::Secret;
 use contract::yaml::{Kind, Mapping, Value};
 
 use crate::fields::{self, wrong};
-use crate::hidden::has_password;
+use crate::hidden;
 
 /// What an option may be.
 pub(crate) const OPTION: Shape = Shape::OneOf(&[Shape::Scalar, Shape::List(&Shape::Scalar)]);
 
 /// A file's name has 255 bytes at most (NAME_MAX), of which `.repo` takes some.
 const MAX_ID: usize = 200;
-
-/// Options whose value nobody else may read.
-const CREDENTIALS: &[&str] = &["password", "proxy_password"];
 
 /// A repository.
 pub(crate) struct Repository {
@@ -114,13 +110,9 @@ impl Repository {
 
     fn effect(&self, path: PathBuf, text: String) -> Effect {
         let is_secret = |(name, lines): &(String, Vec<String>)| {
-            CREDENTIALS.contains(&name.as_str()) || lines.iter().any(|line| has_password(line))
+            hidden::is_secret_setting(name) || lines.iter().any(|line| hidden::has_password(line))
         };
-        if self.options.iter().any(is_secret) {
-            Effect::secret_file(path, Secret::new(text.into_bytes()), Mode::PRIVATE)
-        } else {
-            Effect::file(path, text)
-        }
+        hidden::file(path, text, self.options.iter().any(is_secret))
     }
 }
 

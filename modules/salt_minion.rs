@@ -13,6 +13,7 @@ use contract::secret::Secret;
 use contract::yaml::{self, Value};
 use serde::Deserialize;
 
+use crate::hidden;
 use crate::packages;
 use crate::script;
 use crate::services;
@@ -100,8 +101,11 @@ fn plan(mut told: Told<'_>, ctx: &Context<'_>) -> Plan {
     ));
     effects.push(Effect::directory(dir.as_str(), Mode::PUBLIC_DIR));
     for (file, value) in [("minion", conf), ("grains", grains)] {
-        let text = value.map(yaml::to_string);
-        effects.extend(text.map(|text| Effect::file(format!("{dir}/{file}").as_str(), text)));
+        let path = format!("{dir}/{file}");
+        effects.extend(value.map(|value| {
+            // The minion is root's.
+            hidden::file(path.as_str(), yaml::to_string(value), hidden::is_in(value))
+        }));
     }
     effects.extend(keys(&mut told, &dir, ctx));
     if !told.is_clear() {

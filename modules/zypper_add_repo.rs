@@ -13,6 +13,7 @@ use contract::yaml::{Mapping, Value};
 use serde::Deserialize;
 
 use crate::fields::{self, wrong};
+use crate::hidden;
 use crate::repositories::{self, OPTION, Repository};
 
 const DIRECTORY: &str = "/etc/zypp/repos.d/";
@@ -186,7 +187,12 @@ fn settings_of(settings: &Mapping, ctx: &Context<'_>, plan: &mut Plan) {
     text.push_str(&lines);
     text.push_str(END);
     text.push('\n');
-    if text != old {
+    if text == old {
+        return;
+    }
+    let effect = if has_secret(&text) || has_secret(&old) {
+        hidden::file(SETTINGS, text, true)
+    } else {
         let block = BlockSpec {
             what: "settings of zypper".to_owned(),
             at: PathBuf::from(SETTINGS),
@@ -194,8 +200,16 @@ fn settings_of(settings: &Mapping, ctx: &Context<'_>, plan: &mut Plan) {
             mode: Mode::PUBLIC,
             check: None,
         };
-        plan.push(Step::new("zypp.conf", [Effect::Block(Box::new(block))]));
-    }
+        Effect::Block(Box::new(block))
+    };
+    plan.push(Step::new("zypp.conf", [effect]));
+}
+
+/// Whether a setting is secret by its name, or has an address with a password.
+fn has_secret(text: &str) -> bool {
+    let settings = text.lines().filter(|line| !line.starts_with('#'));
+    let mut pairs = settings.filter_map(|line| line.split_once('='));
+    pairs.any(|(name, value)| hidden::is_secret_setting(name) || hidden::has_password(value))
 }
 
 /// The text without the settings that an earlier boot, or cloud-init, has added. What cloud-init added has
@@ -293,6 +307,23 @@ zypper:
                 "[main]\n# arch = s390\n# Added via cloud.cfg\na.b=1\nd=False\n# The end of what firstlight added\n"
             )
         );
+    }
+
+    #[test]
+    fn settings_with_a_password_are_for_root_alone() {
+        for config in [
+            "{proxy: 'http://u:hunter2@h'}",
+            "{credentials.global.password: hunter2}",
+        ] {
+            let config = format!("zypper: {{config: {config}}}");
+            let plan = setting(&[(SETTINGS, ZYPP_CONF)]).plan::<ZypperAddRepo>(&config);
+            assert_eq!(
+                plan.lines(),
+                ["file /etc/zypp/zypp.conf (0600)"],
+                "{config}"
+            );
+            assert_eq!(plan.text_of(SETTINGS), None, "{config}");
+        }
     }
 
     #[test]

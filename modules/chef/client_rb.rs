@@ -7,6 +7,7 @@ use contract::module::Context;
 use contract::template::Variables;
 
 use crate::files;
+use crate::hidden;
 use crate::told::Told;
 
 use super::FIRST_BOOT;
@@ -112,14 +113,15 @@ impl ClientRb {
         parents.map(|parent| parent.display().to_string())
     }
 
-    /// Nothing in it is secret: keys are in files of their own.
+    /// Keys are in files of their own, but the server's address may have a password.
     pub(super) fn file(&self, told: &mut Told<'_>, ctx: &Context<'_>) -> Option<Effect> {
         let path = told.path("config_path");
         let path = path.unwrap_or_else(|| "/etc/chef/client.rb".to_owned());
         let rendered = files::rendered("chef_client.rb", || self.variables(), ctx);
         let text = rendered.unwrap_or_else(|| Ok(self.lines()));
         let text = text.map_err(|problem| told.problems.push(problem)).ok()?;
-        Some(Effect::file(PathBuf::from(path), text))
+        let is_secret = text.lines().any(hidden::has_password);
+        Some(hidden::file(PathBuf::from(path), text, is_secret))
     }
 
     fn variables(&self) -> Variables {

@@ -101,6 +101,15 @@ Chef::Log::Formatter.show_time = true
 }
 
 #[test]
+fn a_server_with_a_password_is_for_root_alone() {
+    let config = "chef: {server_url: 'https://u:hunter2@h/', validation_name: v}";
+    let plan = plan(&[CLIENT], config);
+    let line = "file /etc/chef/client.rb (0600)".to_owned();
+    assert!(plan.lines().contains(&line), "{:?}", plan.lines());
+    assert_eq!(plan.text_of("/etc/chef/client.rb"), None);
+}
+
+#[test]
 fn the_images_template_comes_before_our_own() {
     let template = (
         "/etc/cloud/templates/chef_client.rb.tmpl",

@@ -6,7 +6,7 @@ use contract::machine::Probe;
 use contract::plan::Problem;
 use contract::yaml::{Kind, Value};
 
-use super::fstab::{Fstab, MARK, escaped};
+use super::fstab::{Fstab, MARK, escaped, has_secret};
 use super::source::Sources;
 use crate::fields::wrong;
 use crate::files;
@@ -209,7 +209,15 @@ fn entry(
         let message = format!("{path}: a field has a blank in it, which /etc/fstab cannot hold");
         return Err(Problem::error(Some(value.place.clone()), message));
     }
-    Ok(Entry { source, rest })
+    let entry = Entry { source, rest };
+    if has_secret(&entry.line()) {
+        let message =
+            format!("{path}: everybody can read the password, for it stands in /etc/fstab");
+        let problem = Problem::notice(Some(value.place.clone()), message);
+        let hint = "for cifs write it to a file of mode 0600 and give `credentials=FILE`";
+        problems.push(problem.hint(hint));
+    }
+    Ok(entry)
 }
 
 /// The fields of a line, as Python's `str()` writes them.

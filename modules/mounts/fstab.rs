@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
+use contract::effect::{Effect, Mode};
 use contract::machine::Probe;
 use contract::plan::Problem;
+use contract::secret::Secret;
+
+use crate::hidden;
 
 pub(super) const PATH: &str = "/etc/fstab";
 /// What marks our lines, as it marks those of cloud-init.
@@ -48,6 +52,16 @@ impl Fstab {
         self.kept.iter().any(|own| own == line)
     }
 
+    /// The file with this text, which is not shown if it has a password. Everybody may read it: mount(8)
+    /// and others do so for every user.
+    pub(super) fn file(&self, text: String) -> Effect {
+        let has_secret = |text: &str| text.lines().any(has_secret);
+        if has_secret(&text) || has_secret(&self.text) {
+            return Effect::secret_file(PATH, Secret::new(text.into_bytes()), Mode::PUBLIC);
+        }
+        Effect::file(PATH, text)
+    }
+
     /// The text with these lines of ours, and with one for swap space last.
     pub(super) fn with(&self, ours: impl Iterator<Item = String>, swap: Option<&str>) -> String {
         let kept = self.kept.iter().filter(|line| Some(line.as_str()) != swap);
@@ -56,6 +70,19 @@ impl Fstab {
         lines.extend(swap.map(ToOwned::to_owned));
         lines.join("\n") + "\n"
     }
+}
+
+/// Whether a line has a password: in its address or, such as `password=...`, among its options.
+pub(super) fn has_secret(line: &str) -> bool {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let (source, options) = (fields.first(), fields.get(3));
+    let is_secret = |option: &str| {
+        let pair = option.split_once('=');
+        pair.is_some_and(|(name, value)| !value.is_empty() && hidden::is_secret_setting(name))
+    };
+    !line.starts_with('#')
+        && (source.is_some_and(|source| hidden::has_password(source))
+            || options.is_some_and(|options| options.split(',').any(is_secret)))
 }
 
 /// A path with the blanks in it as fstab(5) wants them, and as the kernel shows them.
@@ -80,4 +107,41 @@ pub(super) fn device(source: &str) -> String {
     TAGS.iter()
         .find_map(link)
         .unwrap_or_else(|| source.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::testing::{FakeMachine, Setting};
+
+    use super::super::Mounts;
+
+    #[test]
+    fn a_line_with_a_password_is_told_of_and_not_shown() {
+        #[rustfmt::skip]
+        let table = [
+            ("[//srv/x, /mnt/x, cifs, 'username=u,password=hunter2']", true),
+            ("[//srv/x, /mnt/x, cifs, 'username=u,pass=hunter2']",     true),
+            ("[/dev/x, /mnt/x, ceph, 'name=u,secret=hunter2']",        true),
+            ("['https://u:hunter2@srv/', /mnt/x, davfs]",              true),
+            ("[//srv/x, /mnt/x, cifs, 'credentials=/etc/smb']",        false),
+            ("['srv:/x', /mnt/x, nfs, 'password=']",                   false),
+        ];
+        for (entry, is_secret) in table {
+            let setting = Setting {
+                machine: FakeMachine::with(&[("/proc/self/mountinfo", "")]),
+                ..Setting::default()
+            };
+            let plan = setting.plan::<Mounts>(&format!("mounts: [{entry}]"));
+            // Its mode is that of every other: mount(8) reads it for everybody.
+            let line = "file /etc/fstab (0644)".to_owned();
+            assert!(plan.lines().contains(&line), "{entry}");
+            let shown = plan.text_of("/etc/fstab");
+            assert_eq!(shown.is_none(), is_secret, "{entry}");
+            let said: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
+            let told = "test:1:10: mounts[0]: everybody can read the password, for it stands in /etc/fstab \
+                        (for cifs write it to a file of mode 0600 and give `credentials=FILE`)";
+            let wanted: &[&str] = if is_secret { &[told] } else { &[] };
+            assert_eq!(said, wanted, "{entry}");
+        }
+    }
 }

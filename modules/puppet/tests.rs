@@ -71,6 +71,30 @@ fqdn: Web-1.example.org
 }
 
 #[test]
+fn a_configuration_with_a_password_is_not_shown() {
+    #[rustfmt::skip]
+    let table = [
+        ("http_proxy_password: hunter2",         Mode::PRIVATE),
+        ("http_proxy: 'http://u:hunter2@proxy'", Mode::PRIVATE),
+        ("http_proxy_port: 3128",                Mode::PUBLIC),
+    ];
+    for (setting, wanted) in table {
+        let plan = plan(&[], &format!("puppet: {{conf: {{agent: {{{setting}}}}}}}"));
+        let block = plan.effects().find_map(|effect| match effect {
+            Effect::Block(block) => Some(block),
+            _ => None,
+        });
+        let block = block.unwrap();
+        let hides = matches!(&block.text, Text::Settings { is_secret, .. } if *is_secret);
+        assert_eq!(
+            (block.mode, hides),
+            (wanted, wanted == Mode::PRIVATE),
+            "{setting}"
+        );
+    }
+}
+
+#[test]
 fn puppets_own_installer_is_fetched_run_once_and_removed() {
     #[rustfmt::skip]
     let table = [

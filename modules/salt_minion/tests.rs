@@ -83,6 +83,22 @@ salt_minion:
 }
 
 #[test]
+fn files_with_secrets_are_for_root_alone() {
+    let config = "salt_minion: {conf: {mysql.pass: hunter2}, grains: {api: [{token: hunter2}]}}";
+    let plan = plan(&[], config);
+    assert_eq!(
+        plan.lines()[2..4],
+        [
+            "file /etc/salt/minion (0600)",
+            "file /etc/salt/grains (0600)"
+        ]
+    );
+    for path in ["/etc/salt/minion", "/etc/salt/grains"] {
+        assert_eq!(plan.text_of(path), None, "{path}");
+    }
+}
+
+#[test]
 fn keys_go_where_the_image_has_them() {
     let config = "salt_minion: {public_key: a, private_key: b}";
     #[rustfmt::skip]

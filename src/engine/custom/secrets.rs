@@ -2,10 +2,8 @@
 
 use contract::base64;
 use contract::schema::{Key, Shape};
-use contract::secret::{REDACTED, Secret};
+use contract::secret::{REDACTED, Secret, is_secret_name};
 use contract::yaml::{Kind, Value};
-
-use crate::validate::is_secret_name;
 
 /// Shorter ones are no secret, and would be found everywhere, in bytes.
 const MIN_LENGTH: usize = 4;

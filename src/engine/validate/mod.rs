@@ -14,7 +14,6 @@ use contract::schema::Key;
 pub use check::UNKNOWN_KEY;
 pub use json_schema::properties;
 pub use keys::KEYS;
-pub(crate) use secrets::is_secret_name;
 pub use secrets::{Find, Within, lint, redacted};
 
 /// Every top-level key that somebody reads, and those that are known and nobody reads.

@@ -7,7 +7,7 @@
 
 use contract::place::Place;
 use contract::plan::Problem;
-use contract::secret::REDACTED;
+use contract::secret::{REDACTED, is_secret_name};
 
 /// More of one text is not looked at, in bytes.
 const MAX_TEXT: usize = 1 << 20;
@@ -34,19 +34,6 @@ const TOKENS: [(&str, usize, &str); 14] = [
     ("sk_live_", 16, "a Stripe key"),
     ("hvs.", 24, "a Vault token"),
     ("npm_", 36, "an npm token"),
-];
-
-/// The ends of names whose values are secret.
-const NAMES: [&str; 9] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "api_key",
-    "apikey",
-    "secret_key",
-    "secret_access_key",
 ];
 
 /// Shorter ones are words such as `none`, in characters.
@@ -234,12 +221,6 @@ fn values_of_secret_names(line: &str) -> impl Iterator<Item = (usize, &str)> {
         let end = value.find(|c: char| c.is_whitespace() || "\"',;}".contains(c));
         Some((start, value.get(..end.unwrap_or(value.len()))?))
     })
-}
-
-/// Whether the value of a key that is called so is a secret.
-pub(crate) fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    name != "lock_passwd" && NAMES.iter().any(|end| name.ends_with(end))
 }
 
 /// Whether it is the value itself: not a hash, a variable, a placeholder, a path or an address.
