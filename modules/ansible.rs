@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::distribution;
 use crate::files;
+use crate::hidden;
 use crate::packages;
 use crate::told::Told;
 
@@ -207,7 +208,7 @@ fn pull_command(pull: &mut Told<'_>) -> Option<Vec<String>> {
         None => needed(pull, "playbook_name").map(|name| vec![name]),
         Some(_) => pull.words("playbook_names"),
     };
-    let url = needed(pull, "url");
+    let url = address(pull, "url");
     let mut argv = vec!["ansible-pull".to_owned()];
     argv.extend(options(pull, &["playbook_name", "playbook_names"])?);
     url.and(playbooks).map(|playbooks| {
@@ -250,7 +251,7 @@ fn control(controller: &mut Told<'_>, caller: &Caller, steps: &mut Vec<Step>, pr
 
 /// `None`: it is there already.
 fn clone_command(told: &mut Told<'_>, probe: &dyn Probe) -> Option<Vec<String>> {
-    let (source, path) = (needed(told, "source"), needed(told, "path"));
+    let (source, path) = (address(told, "source"), needed(told, "path"));
     let (source, path) = source.zip(path)?;
     if files::exists(probe, Path::new(&path).join(".git")) {
         return None;
@@ -301,6 +302,33 @@ fn needed(told: &mut Told<'_>, key: &str) -> Option<String> {
         return None;
     }
     Some(text)
+}
+
+/// A repository's address, which becomes an argument of git and of the programs that git calls, so that
+/// everybody would see a password or a token in it.
+fn address(told: &mut Told<'_>, key: &str) -> Option<String> {
+    let address = needed(told, key)?;
+    if !hidden::has_password(&address) || is_login_of_ssh(&address) {
+        return Some(address);
+    }
+    let name = told.name(key);
+    let message = format!("{name}: everybody would see a password or a token in the address");
+    let place = told.get(key).map(|value| value.place.clone());
+    let hint = "leave it out, and give git a deploy key, or the password in a file that \
+                `credential.helper` of its configuration names";
+    told.problems
+        .push(Problem::error(place, message).hint(hint));
+    None
+}
+
+/// `ssh://git@host/path`: a name, and no password.
+fn is_login_of_ssh(address: &str) -> bool {
+    let parts = address.split_once("://");
+    parts.is_some_and(|(scheme, rest)| {
+        let user = rest.split_once('@').map(|(user, _)| user);
+        let is_ssh = scheme.split('+').any(|part| part == "ssh");
+        is_ssh && user.is_some_and(|user| !user.contains(':')) && !rest.contains('?')
+    })
 }
 
 /// `--clean`, `--inventory=hosts`: every field but these is an option. False leaves it out. In

@@ -192,6 +192,41 @@ fn what_is_there_already_is_left_alone() {
 }
 
 #[test]
+fn a_password_in_the_address_of_a_repository_is_refused() {
+    #[rustfmt::skip]
+    let table = [
+        ("https://github.com/a/b.git",         true),
+        ("git@github.com:a/b.git",             true),
+        ("ssh://git@github.com/a/b.git",       true),
+        ("git+ssh://git@github.com/a/b.git",   true),
+        ("ssh://git:hunter2@github.com/a.git", false),
+        ("https://hunter2@github.com/a/b.git", false),
+        ("https://u:hunter2@example.com/a/b",  false),
+        ("https://h/a.git?private_token=x",    false),
+    ];
+    for (address, is_good) in table {
+        #[rustfmt::skip]
+        let configs = [
+            (format!("{{pull: {{playbook_name: a, url: '{address}'}}}}"),
+             "test:1:41: ansible.pull.url"),
+            (format!("{{setup_controller: {{repositories: [{{path: a, source: '{address}'}}]}}}}"),
+             "test:1:63: ansible.setup_controller.repositories[0].source"),
+        ];
+        for (config, place) in configs {
+            let plan = plan(&[ANSIBLE], &format!("ansible: {config}"));
+            assert_eq!(commands(&plan).len(), usize::from(is_good), "{config}");
+            let said: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
+            let wanted = format!(
+                "{place}: everybody would see a password or a token in the address (leave it out, and give git a \
+                 deploy key, or the password in a file that `credential.helper` of its configuration names)"
+            );
+            let wanted: &[String] = if is_good { &[] } else { &[wanted] };
+            assert_eq!(said, wanted, "{config}");
+        }
+    }
+}
+
+#[test]
 fn after_a_bad_value_nothing_is_run_and_it_is_told_with_its_place() {
     #[rustfmt::skip]
     let table = [
