@@ -95,7 +95,7 @@ impl Module for Landscape {
             NAME,
             Shape::Map(&[Key::new(
                 "client",
-                Shape::Map(CLIENT),
+                Shape::Open(CLIENT),
                 "options of landscape-config, with `_` for `-`",
             )
             .required()]),

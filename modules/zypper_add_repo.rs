@@ -54,7 +54,7 @@ impl Module for ZypperAddRepo {
         wake: Wake::OnKeys,
         keys: &[Key::new(
             "zypper",
-            Shape::Map(ZYPPER),
+            Shape::Open(ZYPPER),
             "repositories and settings of zypper",
         )],
     };

@@ -26,12 +26,14 @@ fn check(text: &str, args: &[&str]) -> Answer {
 #[test]
 fn the_exit_code_tells_errors_from_warnings_and_both_from_notices() {
     #[rustfmt::skip]
-    let table: [(&str, &[&str], i32, &str); 18] = [
+    let table: [(&str, &[&str], i32, &str); 20] = [
         ("#cloud-config\nhostname: web\n",            &[],            0,  "FILE: fine"),
         ("#!/bin/sh\ntrue\n",                         &[],            0,  "FILE: fine"),
         ("bucket=acme-site\n",                        &[],            0,  "FILE: fine"),
         ("#cloud-config\npackage_updat: true\n",      &[],            2,  "did you mean `package_update`?"),
         ("#cloud-config\npackage_updat: true\n",      &["--strict"],  1,  "unknown key"),
+        ("#cloud-config\nlandscape: {client: {account_name: a, computer_title: b, script_users: c}}\n", &["--strict"], 0, "FILE: fine"),
+        ("#cloud-config\nansible: {setup_controller: {run_ansible: [{playbook_dir: a, playbook_name: b, become_user: c}]}}\n", &["--strict"], 0, "FILE: fine"),
         ("#cloud-config\nruncmd: ls\n",               &[],            1,  "FILE:2:9"),
         ("#cloud-config\nruncmd: [ls\n",              &[],            1,  "a bracket is not closed"),
         ("#cloud-config\nhostname: -web\n",           &[],            1,  "not a valid host name"),

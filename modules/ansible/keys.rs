@@ -53,7 +53,7 @@ const WANTED: &[Key] = &[
             ),
             Key::new(
                 "run_ansible",
-                Shape::List(&Shape::Map(PLAYBOOK)),
+                Shape::List(&Shape::Open(PLAYBOOK)),
                 "playbooks that are applied from here; other keys are options of ansible-playbook",
             ),
         ]),

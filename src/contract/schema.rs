@@ -47,6 +47,8 @@ pub enum Shape {
     List(&'static Shape),
     /// A mapping with these fields; others are ignored.
     Map(&'static [Key]),
+    /// A mapping with these fields; others are no mistake.
+    Open(&'static [Key]),
     /// A mapping with these fields; another one costs it.
     Strict(&'static [Key]),
     /// A mapping from any name to such a value.
@@ -117,7 +119,7 @@ impl Shape {
     #[must_use]
     pub const fn fields(&self) -> Option<&'static [Key]> {
         match self {
-            Self::Map(fields) | Self::Strict(fields) => Some(fields),
+            Self::Map(fields) | Self::Open(fields) | Self::Strict(fields) => Some(fields),
             _ => None,
         }
     }
@@ -136,7 +138,9 @@ impl Shape {
             Self::Word(words) => format!("`{}`", words.join("` or `")),
             Self::List(Self::Any) => "a list".to_owned(),
             Self::List(of) => format!("a list of {}", of.plural()),
-            Self::Map(_) | Self::Strict(_) | Self::Named(_) => "a mapping".to_owned(),
+            Self::Map(_) | Self::Open(_) | Self::Strict(_) | Self::Named(_) => {
+                "a mapping".to_owned()
+            }
             Self::OneOf(shapes) => {
                 let names: Vec<String> = shapes.iter().map(Self::name).collect();
                 names.join(", or ")
@@ -151,7 +155,9 @@ impl Shape {
             Self::Integer(..) => "integers".to_owned(),
             Self::Number => "numbers".to_owned(),
             Self::List(_) => "lists".to_owned(),
-            Self::Map(_) | Self::Strict(_) | Self::Named(_) => "mappings".to_owned(),
+            Self::Map(_) | Self::Open(_) | Self::Strict(_) | Self::Named(_) => {
+                "mappings".to_owned()
+            }
             Self::OneOf(shapes) => {
                 let names: Vec<String> = shapes.iter().map(Self::plural).collect();
                 names.join(" and ")

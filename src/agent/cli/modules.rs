@@ -134,7 +134,7 @@ fn rows_of(key: &Key, above: &str, rows: &mut Vec<Vec<String>>) {
 
 fn rows_below(shape: &Shape, path: &str, rows: &mut Vec<Vec<String>>) {
     match shape {
-        Shape::Map(fields) | Shape::Strict(fields) => {
+        Shape::Map(fields) | Shape::Open(fields) | Shape::Strict(fields) => {
             let above = format!("{path}.");
             fields.iter().for_each(|key| rows_of(key, &above, rows));
         }

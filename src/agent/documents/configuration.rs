@@ -152,7 +152,7 @@ fn describe(roff: &mut Roff, key: &Key, above: &str) {
 
 fn below(roff: &mut Roff, shape: &Shape, path: &str) {
     match shape {
-        Shape::Map(fields) | Shape::Strict(fields) => {
+        Shape::Map(fields) | Shape::Open(fields) | Shape::Strict(fields) => {
             let above = format!("{path}.");
             fields.iter().for_each(|key| describe(roff, key, &above));
         }

@@ -162,7 +162,9 @@ impl Rows {
 
     fn below(&mut self, shape: &Shape, path: &str) {
         match shape {
-            Shape::Map(fields) | Shape::Strict(fields) if self.same(shape).is_none() => {
+            Shape::Map(fields) | Shape::Open(fields) | Shape::Strict(fields)
+                if self.same(shape).is_none() =>
+            {
                 let names = fields.iter().map(|field| field.name).collect();
                 self.told.push((path.to_owned(), names));
                 let above = format!("{path}.");

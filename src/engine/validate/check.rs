@@ -128,19 +128,25 @@ impl Checker {
                     self.value(value, of, &format!("{path}.{}", shown(&name)));
                 }
             }
-            (Shape::Map(fields), Kind::Map(map)) => self.fields(value, map, fields, path, false),
-            (Shape::Strict(fields), Kind::Map(map)) => self.fields(value, map, fields, path, true),
+            (Shape::Map(fields), Kind::Map(map)) => {
+                self.fields(value, map, fields, path, Some(Severity::Warning));
+            }
+            (Shape::Open(fields), Kind::Map(map)) => self.fields(value, map, fields, path, None),
+            (Shape::Strict(fields), Kind::Map(map)) => {
+                self.fields(value, map, fields, path, Some(Severity::Error));
+            }
             _ => {}
         }
     }
 
+    /// `others`: how bad a field is that nobody knows; `None` if it is not.
     fn fields(
         &mut self,
         whole: &Value,
         map: &Mapping,
         fields: &'static [Key],
         path: &str,
-        is_strict: bool,
+        others: Option<Severity>,
     ) {
         for (key, value) in map.iter() {
             let name = key.to_text().unwrap_or_default();
@@ -149,12 +155,15 @@ impl Checker {
                 self.pair(known, &name, key, value, &below);
                 continue;
             }
+            let Some(severity) = others else { continue };
             let meant = nearest(&name, fields.iter().map(|key| key.name));
             let hint =
                 meant.map_or_else(|| known(fields), |meant| format!("did you mean `{meant}`?"));
             self.unknown(&key.place, format!("{UNKNOWN_KEY} `{below}`"), Some(hint));
-            if let Some(problem) = self.problems.last_mut().filter(|_| is_strict) {
-                problem.severity = Severity::Error;
+            if severity == Severity::Error
+                && let Some(problem) = self.problems.last_mut()
+            {
+                problem.severity = severity;
             }
         }
         for field in fields.iter().filter(|field| field.is_required) {
@@ -185,7 +194,9 @@ fn takes(shape: &Shape, value: &Value) -> bool {
             .as_str()
             .is_some_and(|text| words.contains(&text) || is_template(text)),
         Shape::List(_) => matches!(value.kind, Kind::List(_)),
-        Shape::Map(_) | Shape::Strict(_) | Shape::Named(_) => matches!(value.kind, Kind::Map(_)),
+        Shape::Map(_) | Shape::Open(_) | Shape::Strict(_) | Shape::Named(_) => {
+            matches!(value.kind, Kind::Map(_))
+        }
         Shape::OneOf(shapes) => shapes.iter().any(|shape| takes(shape, value)),
     }
 }

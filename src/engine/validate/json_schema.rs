@@ -93,13 +93,13 @@ fn of_shape(shape: &Shape) -> Value {
         Shape::Named(of) => {
             json!({"type": "object", "additionalProperties": or_null(of_shape(of))})
         }
-        Shape::Map(fields) | Shape::Strict(fields) => {
+        Shape::Map(fields) | Shape::Open(fields) | Shape::Strict(fields) => {
             let required = fields.iter().filter(|key| key.is_required);
             let required: Vec<&str> = required.map(|key| key.name).collect();
             let mut schema = json!({
                 "type": "object",
                 "properties": properties(*fields),
-                "additionalProperties": false,
+                "additionalProperties": matches!(shape, Shape::Open(_)),
             });
             if !required.is_empty() {
                 note(&mut schema, "required", required);

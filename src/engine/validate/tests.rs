@@ -21,6 +21,7 @@ const TESTED: &[Key] = &[
         "commands",
     ),
     Key::new("ca_certs", Shape::Map(ENTRY), "certificates").once_called(&["ca-certs"]),
+    Key::new("client", Shape::Open(ENTRY), "options"),
 ];
 
 fn schema() -> Schema {
@@ -67,6 +68,8 @@ fn what_is_wrong_has_its_place_and_what_to_do_and_never_the_value() {
         ("content: [{keep: 1}]",              Some("error: p:1:11: content[0]: missing key `source` (where from)")),
         ("content: [{source: a, sorce: 1}]",  Some("error: p:1:23: unknown key `content[0].sorce` (did you mean `source`?)")),
         ("ca_certs: {source: a, colour: 1}",  Some("warning: p:1:23: unknown key `ca_certs.colour` (known are `source`, `keep`, `switch`, `lock_passwd`)")),
+        ("client: {source: a, colour: hunter2}", None),
+        ("client: {colour: hunter2}",         Some("error: p:1:9: client: missing key `source` (where from)")),
         ("ca-certs: {source: a}",             Some("notice: p:1:1: `ca-certs` is an old spelling (write `ca_certs`)")),
         ("ca_certs: {source: a, lock-passwd: true}", Some("notice: p:1:23: `ca_certs.lock-passwd` is an old spelling (write `lock_passwd`)")),
         ("firstlight: {gate_budget: 5s}",     Some("warning: p:1:1: `firstlight` counts in the image's configuration alone")),
@@ -119,6 +122,8 @@ fn the_json_schema_says_the_same() {
     assert_eq!(entry["properties"]["keep"]["default"], 3);
     assert_eq!(entry["properties"]["switch"]["enum"][0], "atomic");
     assert_eq!(entry["additionalProperties"], false);
+    let open = &json["properties"]["client"]["additionalProperties"];
+    assert_eq!(open, true);
     assert_eq!(json["properties"]["ca-certs"]["deprecated"], true);
     assert_eq!(json["properties"]["content"]["writeOnly"], true);
     let foreign = json["properties"]["packages"]["description"].as_str();
