@@ -88,6 +88,23 @@ impl Module for AptConfigure {
     }
 }
 
+/// Of a list of sources, which should be a mapping, takes away what is no source, and tells of the list once.
+fn without_odd_sources(apt: &mut Mapping, problems: &mut Vec<Problem>) {
+    let Some(sources) = apt.get("sources") else {
+        return;
+    };
+    let list = sources.as_list().unwrap_or_default();
+    let is_good = |entry: &&Value| entry.as_map().is_some();
+    let good: Vec<Value> = list.iter().filter(is_good).cloned().collect();
+    if good.len() == list.len() {
+        return;
+    }
+    problems.push(wrong("apt.sources", sources, "a mapping"));
+    let place = sources.place.clone();
+    let key = Value::new(Kind::String("sources".to_owned()), place.clone());
+    apt.insert(key, Value::new(Kind::List(good), place));
+}
+
 impl Section {
     /// What there is to read; an empty mapping is as if there were none.
     fn mapping(&self, problems: &mut Vec<Problem>) -> Result<Option<Mapping>, Problem> {
@@ -97,7 +114,9 @@ impl Section {
             let Kind::Map(map) = &apt.kind else {
                 return Err(wrong("apt", apt, "a mapping"));
             };
-            return Ok(Some(map.clone()).filter(|map| !map.is_empty()));
+            let mut map = map.clone();
+            without_odd_sources(&mut map, problems);
+            return Ok(Some(map).filter(|map| !map.is_empty()));
         }
         Ok((!old.is_empty()).then(|| old::as_apt(&old, problems)))
     }

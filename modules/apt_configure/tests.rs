@@ -229,14 +229,15 @@ apt_sources:
 #[test]
 fn what_is_wrong_costs_itself_alone_and_is_told_with_its_place() {
     #[rustfmt::skip]
-    let table: [(&str, &str, &[&str]); 18] = [
+    let table: [(&str, &str, &[&str]); 19] = [
         ("{PRESERVE, sources: {a: {source: 'deb https://me:pa$word@a x'}}}", "test:1:58: apt.sources.a.source: it names a variable that there is not", &[]),
         ("{PRESERVE, sources: {a: {source: 'own:https://me:hunter2@a'}}}", "test:1:58: apt.sources.a.source: a password would be seen by everybody: write it as a line", &["package software-properties-common (apt)"]),
         ("{PRESERVE, sources: {a: {keyid: F430BBA5, keyserver: 'https://me:hunter2@a'}}}", "test:1:57: apt.sources.a.keyserver: expected a server without a password, which everybody would see", &["package gnupg (apt)"]),
         ("{PRESERVE, sources: {a: {keyid: 0xF430BBA5}}}",   "test:1:57: apt.sources.a.keyid: expected a string, in quotes, found an integer", &[]),
         ("[a]",                                             "test:1:6: apt: expected a mapping, found a list", &[]),
         ("{preserve_sources_list: maybe}",                  "test:1:30: apt.preserve_sources_list: expected true or false; it is taken as true", &[]),
-        ("{PRESERVE, sources: [a]}",                        "test:1:46: apt.sources[0]: expected a mapping, found a string", &[]),
+        ("{PRESERVE, sources: [a]}",                        "test:1:45: apt.sources: expected a mapping, found a list", &[]),
+        ("{PRESERVE, sources: [a, {source: deb http://b x}]}", "test:1:45: apt.sources: expected a mapping, found a list", &["file /etc/apt/sources.list.d/cloud_config_sources.list (0644)", "fresh lists of packages (apt)"]),
         ("{PRESERVE, sources: {a: x, b: {source: deb http://b x}}}", "test:1:49: apt.sources.a: expected a mapping, found a string", &["file /etc/apt/sources.list.d/b.list (0644)", "fresh lists of packages (apt)"]),
         ("{PRESERVE, sources: {a: {source: [x]}}}",         "test:1:58: apt.sources.a.source: expected a string, found a list", &[]),
         ("{PRESERVE, sources: {a: {source: 'deb $X y'}}}",  "test:1:58: apt.sources.a.source: there is no `$X`", &[]),
