@@ -167,11 +167,15 @@ fn steps(fields: &Fields<'_>, ctx: &Context<'_>, told: &mut Vec<Problem>) -> Vec
         let text = Secret::new(text.as_bytes().to_vec());
         needed.push(Effect::tool(limited(tool.stdin(text))));
     }
-    if let Some(init) = &init {
-        needed.extend(initialized(init, told).into_iter().map(Effect::tool));
+    let before = told.len();
+    let tools = init.as_ref().map(|init| initialized(init, told));
+    // What was asked for otherwise is not made, and no bridge is put into what is not there.
+    let is_clear = told.len() == before;
+    if let Some(tools) = tools.filter(|_| is_clear) {
+        needed.extend(tools.into_iter().map(Effect::tool));
     }
-    if let Some(bridge) = &bridge {
-        let tools = bridge::tools(bridge, init.is_some(), ctx.probe, told);
+    if let Some(bridge) = bridge.filter(|_| is_clear) {
+        let tools = bridge::tools(&bridge, init.is_some(), ctx.probe, told);
         needed.extend(tools.into_iter().map(limited).map(Effect::tool));
     }
     steps.push(Step::new("init", needed));
@@ -226,6 +230,12 @@ fn initialized(init: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<ToolSpec> {
         let Some(value) = value else { continue };
         if key.is_secret {
             password = Some(value);
+            continue;
+        }
+        if let (Shape::Word(words), Some(given)) = (key.shape, init.get(key.name))
+            && !words.contains(&value.as_str())
+        {
+            told.push(wrong(&init.name(key.name), given, &key.shape.name()));
             continue;
         }
         is_lvm |= key.name == "storage_backend" && value == "lvm";

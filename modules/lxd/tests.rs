@@ -153,11 +153,14 @@ fn a_bridge_is_made_once_and_connected() {
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
     #[rustfmt::skip]
-    let table: [(&str, &str, &[&str]); 6] = [
+    let table: [(&str, &str, &[&str]); 9] = [
         ("[a]",                                                    "test:1:6: lxd: expected a mapping, found a list", &[]),
         ("{init: [a]}",                                            "test:1:13: lxd.init: expected a mapping, found a list", &READY),
         ("{preseed: [a]}",                                         "test:1:16: lxd.preseed: expected a string, found a list", &[]),
         ("{preseed: a, init: {storage_pool: a}}",                  "test:1:16: lxd.preseed: it says all there is to say; nothing is done beside `init` and `bridge` (put both into `preseed`)", &[]),
+        ("{init: {storage_backend: zzz}}",                         "test:1:31: lxd.init.storage_backend: expected `zfs` or `dir` or `lvm` or `btrfs`, found a string", &READY),
+        ("{init: {storage_pool: [a]}}",                            "test:1:28: lxd.init.storage_pool: expected a string, found a list", &READY),
+        ("{init: {network_port: {a: b}, storage_pool: a}, bridge: {mode: new}}", "test:1:28: lxd.init.network_port: expected a string, found a mapping", &READY),
         ("{bridge: {mode: own}}",                                  "test:1:22: lxd.bridge.mode: expected `none`, `existing` or `new`; there is no bridge", &READY),
         ("{bridge: {mode: new, ipv4_address: [a]}}",               "test:1:41: lxd.bridge.ipv4_address: expected a string, found a list", &READY),
     ];
