@@ -18,6 +18,8 @@ const MBR_END: [u8; 2] = [0x55, 0xaa];
 const PROTECTIVE: u8 = 0xee;
 /// Tables within a partition.
 const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
+/// More partitions than this in them are a loop.
+const LOGICAL_MAX: usize = 128;
 
 const GPT_MARK: &[u8] = b"EFI PART";
 /// What tools make; a larger one is none that they made.
@@ -48,9 +50,23 @@ impl Label {
 pub(crate) struct Table {
     /// Which kind.
     pub(crate) label: Label,
-    /// The types of its partitions in their order, those that hold others left out: `83`, or a
-    /// GUID in capitals. One that is damaged has a type that is none.
+    /// The types of its partitions in their order, those that hold others left out but [`LBA`]: `83`,
+    /// or a GUID in capitals. One that is damaged has a type that is none.
     pub(crate) types: Vec<String>,
+    /// Whether the kernel takes it for a table, as sfdisk(8) does: a GPT alone is none, without the
+    /// MBR that guards it.
+    pub(crate) is_seen: bool,
+}
+
+/// What holds others and is not called so in the list of sfdisk(8).
+pub(crate) const LBA: &str = "0f";
+
+/// An entry of an MBR, or of the table at the beginning of a logical partition.
+#[derive(Clone, Copy)]
+struct Slot {
+    kind: u8,
+    /// In sectors.
+    start: u32,
 }
 
 /// Bytes of a disk; `None` if it is shorter.
@@ -72,18 +88,32 @@ pub(crate) fn of(probe: &dyn Probe, disk: &Device) -> Result<Option<Table>, Uncl
 }
 
 fn found(size: u64, sector: u64, part: Read<'_>) -> io::Result<Option<Table>> {
+    let slots = part(0, 512)?.and_then(|first| mbr(&first));
+    let used = || slots.iter().flatten();
+    let is_guarded = used().any(|slot| slot.kind == PROTECTIVE);
+    let plain = |types| Table {
+        label: Label::Mbr,
+        types,
+        is_seen: true,
+    };
+    if let Some(slots) = slots.as_ref().filter(|all| !all.is_empty() && !is_guarded) {
+        return types(slots, sector, part).map(|types| Some(plain(types)));
+    }
+    let with_guard = |table: Table| Table {
+        is_seen: is_guarded,
+        ..table
+    };
     let header = part(sector, 512)?;
     if let Some(table) = header.and_then(|header| gpt(&header, sector, part)) {
-        return Ok(Some(table));
+        return Ok(Some(with_guard(table)));
     }
     let Some(last) = size.checked_sub(sector) else {
         return Ok(None);
     };
     // Only the second copy is left.
-    if part(last, 8)?.is_some_and(|mark| mark == GPT_MARK) {
-        return Ok(Some(damaged()));
-    }
-    Ok(part(0, 512)?.and_then(|sector| mbr(&sector)))
+    let copy = part(last, 512)?.and_then(|header| gpt(&header, sector, part));
+    let table = copy.map(with_guard).or_else(|| is_guarded.then(damaged));
+    Ok(table.or_else(|| slots.is_some().then(|| plain(Vec::new()))))
 }
 
 fn gpt(header: &[u8], sector: u64, part: Read<'_>) -> Option<Table> {
@@ -102,8 +132,7 @@ fn gpt(header: &[u8], sector: u64, part: Read<'_>) -> Option<Table> {
         Some(used.filter(|kind| !kind.is_empty()).collect())
     };
     let types = entries().unwrap_or_else(|| damaged().types);
-    let label = Label::Gpt;
-    Some(Table { label, types })
+    Some(Table { types, ..damaged() })
 }
 
 /// One that somebody had better look at.
@@ -111,6 +140,7 @@ fn damaged() -> Table {
     Table {
         label: Label::Gpt,
         types: vec!["damaged".to_owned()],
+        is_seen: false,
     }
 }
 
@@ -126,7 +156,8 @@ fn guid(entry: &[u8]) -> Option<String> {
     (bytes != [0; 16]).then_some(text)
 }
 
-fn mbr(sector: &[u8]) -> Option<Table> {
+/// What is used of an MBR; `None` if it is none.
+fn mbr(sector: &[u8]) -> Option<Vec<Slot>> {
     let entries: Vec<&[u8]> = sector.get(MBR_ENTRIES)?.chunks(MBR_ENTRY).collect();
     // The code that boots from FAT or NTFS ends its sector in the same way.
     let is_flag = |entry: &&[u8]| matches!(entry.first(), Some(0 | 0x80));
@@ -138,16 +169,40 @@ fn mbr(sector: &[u8]) -> Option<Table> {
     if sector.get(510..512)? != MBR_END || is_boot_sector || !entries.iter().all(is_flag) {
         return None;
     }
-    let types = entries.iter().filter_map(|entry| entry.get(4).copied());
-    let used: Vec<u8> = types.filter(|kind| *kind != 0).collect();
-    if used.contains(&PROTECTIVE) {
-        return Some(damaged());
+    let slot = |entry: &&[u8]| {
+        let kind = *entry.get(4)?;
+        let start = le32(entry, 8)?;
+        Some(Slot { kind, start })
+    };
+    let slots = entries.iter().filter_map(slot);
+    Some(slots.filter(|slot| slot.kind != 0).collect())
+}
+
+/// The types in an MBR, and then those of its logical partitions: each has a table before it, which
+/// says where the next one is.
+fn types(slots: &[Slot], sector: u64, part: Read<'_>) -> io::Result<Vec<String>> {
+    let extended = |slot: &&Slot| EXTENDED.contains(&slot.kind);
+    let name = |slot: &Slot| format!("{:02x}", slot.kind);
+    let all = slots.iter().map(|slot| (name(slot), extended(&slot)));
+    let told = all.filter(|(name, is_extended)| !is_extended || name == LBA);
+    let mut types: Vec<String> = told.map(|(name, _)| name).collect();
+    let Some(first) = slots.iter().find(extended).map(|slot| slot.start) else {
+        return Ok(types);
+    };
+    let mut next = Some(first).filter(|start| *start > 0);
+    for _ in 0..LOGICAL_MAX {
+        let Some(start) = next else { break };
+        let Some(slots) = part(u64::from(start) * sector, 512)?.and_then(|bytes| mbr(&bytes))
+        else {
+            break;
+        };
+        types.extend(slots.iter().filter(|slot| !extended(slot)).map(name));
+        let further = slots.iter().find(extended).map(|slot| slot.start);
+        next = further
+            .filter(|start| *start > 0)
+            .and_then(|start| first.checked_add(start));
     }
-    let plain = used.iter().filter(|kind| !EXTENDED.contains(kind));
-    Some(Table {
-        label: Label::Mbr,
-        types: plain.map(|kind| format!("{kind:02x}")).collect(),
-    })
+    Ok(types)
 }
 
 #[cfg(test)]
@@ -194,11 +249,15 @@ mod tests {
         );
         const GUID: &str = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
         #[rustfmt::skip]
-        let cases: [(&[Change], Found); 10] = [
+        let cases: [(&[Change], Found); 15] = [
             (&[],                                                   None),
             (&[END],                                                Some((Label::Mbr, &[]))),
             (&[END, (450, &[0x83]), (466, &[0x8e])],                Some((Label::Mbr, &["83", "8e"]))),
             (&[END, (450, &[0x05]), (466, &[0x82])],                Some((Label::Mbr, &["82"]))),
+            // Logical partitions, each with a table before it, and one that leads back.
+            (&[END, (450, &[0x05]), (454, &[2]), (1534, &MBR_END), (1474, &[0x83])],              Some((Label::Mbr, &["83"]))),
+            (&[END, (450, &[0x83]), (466, &[0x0f]), (470, &[2]), (1534, &MBR_END), (1474, &[0x82]), (1490, &[0x05]),
+               (1494, &[3]), (3070, &MBR_END), (3010, &[0x8e])],                                  Some((Label::Mbr, &["83", "0f", "82", "8e"]))),
             // Code of a boot loader in their place.
             (&[END, (446, &[0x33]), (450, &[0x83])],                None),
             (&[END, (0x52, b"FAT32   ")],                           None),
@@ -206,6 +265,12 @@ mod tests {
             (&[END, PMBR, HEADER, ENTRIES, (1152, &LINUX)],         Some((Label::Gpt, &[GUID]))),
             (&[END, PMBR, HEADER, HUGE],                            Some((Label::Gpt, &["damaged"]))),
             (&[(64 * 1024 - 512, GPT_MARK)],                        Some((Label::Gpt, &["damaged"]))),
+            (&[END, PMBR],                                          Some((Label::Gpt, &["damaged"]))),
+            // The second copy, with its entries before it.
+            (&[END, PMBR, (65_024, GPT_MARK), (65_096, &[94, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0]), (48_128, &LINUX)],
+                                                                    Some((Label::Gpt, &[GUID]))),
+            // What is left of a GPT under an MBR of today.
+            (&[END, (450, &[0x83]), HEADER, ENTRIES],               Some((Label::Mbr, &["83"]))),
         ];
         for (changes, wanted) in cases {
             let found = table(changes);
@@ -214,5 +279,8 @@ mod tests {
                 .map(|(label, types)| (label, types.iter().map(ToString::to_string).collect()));
             assert_eq!(found, wanted, "{changes:?}");
         }
+        let seen = |changes: &[Change]| table(changes).is_some_and(|found| found.is_seen);
+        assert!(seen(&[END, PMBR, HEADER, ENTRIES]));
+        assert!(!seen(&[HEADER, ENTRIES]), "no MBR guards it");
     }
 }

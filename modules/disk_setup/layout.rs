@@ -7,7 +7,7 @@ use contract::plan::Problem;
 use contract::yaml::{Kind, Value};
 
 use crate::decimal::Decimal;
-use crate::disk::table::{Label, Table};
+use crate::disk::table::{LBA, Label, Table};
 use crate::fields::wrong;
 
 /// An MBR has no room for more.
@@ -175,6 +175,14 @@ fn gpt_type(text: &str) -> Option<String> {
     (lengths == [8, 4, 4, 4, 12] && code.chars().all(is_hex)).then_some(code)
 }
 
+/// The type that a partition of an MBR has in a GPT, as sgdisk(8) has it.
+fn type_in_gpt(kind: &str) -> String {
+    // FAT and NTFS.
+    let is_basic = matches!(kind, "01" | "04" | "06" | "07" | "0b" | "0c" | "0e");
+    let code = if is_basic { "07" } else { kind };
+    gpt_type(code).unwrap_or_else(|| kind.to_owned())
+}
+
 /// What a type is called in a table that says none.
 const fn usual(label: Label) -> &'static str {
     match label {
@@ -184,17 +192,31 @@ const fn usual(label: Label) -> &'static str {
 }
 
 impl Layout {
-    /// Whether a table has these partitions already: as many, of the types that are said.
-    pub(super) fn is_so(&self, table: &Table) -> bool {
-        let fits =
-            |(part, there): (&Part, &String)| part.kind.as_ref().is_none_or(|kind| kind == there);
+    /// Whether a table has these partitions already: as many, of the types that are said, as the tool
+    /// for tables of the kind `label` lists them. Which kind the table itself is does not count.
+    pub(super) fn is_so(&self, table: &Table, label: Label) -> bool {
+        if label == Label::Mbr && !table.is_seen {
+            return *self == Self::AsItIs;
+        }
+        // sgdisk(8) makes a GPT of an MBR in its memory.
+        let types: Vec<String> = match (label, table.label) {
+            (Label::Gpt, Label::Mbr) => {
+                let types = table.types.iter().filter(|kind| *kind != LBA);
+                types.map(|kind| type_in_gpt(kind)).collect()
+            }
+            _ => table.types.clone(),
+        };
+        let is_in_gpt = (label, table.label) == (Label::Mbr, Label::Gpt);
+        let fits = |(part, there): (&Part, &String)| {
+            part.kind
+                .as_ref()
+                .is_none_or(|kind| kind == there || is_in_gpt && type_in_gpt(kind) == *there)
+        };
         match self {
             Self::AsItIs => true,
             Self::Nothing => false,
-            Self::Any => !table.types.is_empty(),
-            Self::Parts(parts) => {
-                table.types.len() == parts.len() && parts.iter().zip(&table.types).all(fits)
-            }
+            Self::Any => !types.is_empty(),
+            Self::Parts(parts) => types.len() == parts.len() && parts.iter().zip(&types).all(fits),
         }
     }
 

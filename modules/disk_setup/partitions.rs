@@ -1,6 +1,7 @@
 //! The partitions of one disk, as an entry of `disk_setup` describes them.
 //!
-//! Source: cloud-init, `cloudinit/config/cc_disk_setup.py` (`mkpart`).
+//! Source: cloud-init, `cloudinit/config/cc_disk_setup.py` (`mkpart`,
+//! `check_partition_layout`).
 
 use contract::effect::{Effect, ToolSpec};
 use contract::module::Context;
@@ -76,11 +77,12 @@ impl<'p> Definition<'p> {
         let holds = || signature::on(ctx.probe, &disk.name).map_err(unclear);
         let is_so = match (&self.layout, &table) {
             (Layout::Nothing, None) => holds()?.is_none(),
-            (layout, Some(table)) => table.label == self.label && layout.is_so(table),
+            (layout, Some(table)) => layout.is_so(table, self.label),
             (_, None) => false,
         };
         if is_so {
-            return Ok(None);
+            let other = table.filter(|table| table.label != self.label);
+            return other.map_or(Ok(None), |table| Err(self.is_of_kind(table.label, disk)));
         }
         if let Some(user) = disk::user(ctx.probe, &disk.name) {
             return Err(self.stays(disk, &user, "a disk in use gets no other partitions"));
@@ -133,6 +135,19 @@ impl<'p> Definition<'p> {
             parts: parts.len(),
             effects,
         }
+    }
+
+    /// What is worth knowing of a disk that has the partitions in a table of another kind. Who wrote
+    /// `overwrite` did not mean them: cloud-init leaves them alone, too.
+    fn is_of_kind(&self, label: Label, disk: &Device) -> Problem {
+        let kind = match label {
+            Label::Mbr => "an MBR",
+            Label::Gpt => "a GPT",
+        };
+        let (path, name) = (self.path, &disk.name);
+        let message =
+            format!("{path}: /dev/{name} has these partitions already, in {kind}, which stays");
+        Problem::notice(None, message).hint("`layout: remove` takes a table away")
     }
 
     fn stays(&self, disk: &Device, why: &str, hint: &str) -> Problem {

@@ -6,6 +6,7 @@ use contract::testing::{FakeMachine, Setting};
 
 use super::*;
 
+mod kinds;
 mod unclear;
 
 const TOOLS: [&str; 6] = [
@@ -148,7 +149,7 @@ fn a_disk_that_holds_something_is_left_alone_unless_it_may_be_lost() {
         (&data,   "xvdc: {layout: false}",                             vec![],               ""),
         // otherwise
         (&data,   "xvdc: {layout: [50, [50, 83]]}",                    vec![],               "/dev/xvdc stays as it is: it has other partitions (say `overwrite: true`"),
-        (&data,   "xvdc: {table_type: gpt, layout: true}",             vec![],               "it has other partitions"),
+        (&data,   "xvdc: {table_type: gpt, layout: [100]}",            vec![],               "it has other partitions"),
         (&raw,    "xvdb: {layout: true}",                              vec![],               "/dev/xvdb stays as it is: it holds xfs (say `overwrite: true`"),
         (&raw,    "xvdb: {layout: true, overwrite: true}",             vec![erased("xvdb")], ""),
         (&data,   "xvdc: {layout: [100], overwrite: true}",            vec![erased("xvdc")], ""),
@@ -176,7 +177,7 @@ fn a_disk_that_holds_something_is_left_alone_unless_it_may_be_lost() {
 
 #[test]
 fn a_disk_in_use_is_left_alone_whatever_is_said() {
-    let overwrite = "disk_setup: {xvdc: {layout: true, table_type: gpt, overwrite: true}}\n\
+    let overwrite = "disk_setup: {xvdc: {layout: [100], table_type: gpt, overwrite: true}}\n\
         fs_setup: [{device: xvdc.1, filesystem: xfs, overwrite: true}]";
     let remove = "disk_setup: {xvdc: {layout: remove}}";
     let uses = [

@@ -66,6 +66,12 @@ runcmd:
 """
 PARTS = DISKS + "printf 'size=16M, type=83\\ntype=82\\n' | sfdisk --quiet /dev/xvdb\n"
 DATA = PARTS + "mkfs.ext4 -q -L data /dev/xvdb1\n"
+OF_GPT = DISKS + "sgdisk -n 1:0:+20M -n 2:0:0 -t 2:8200 /dev/xvdb\nmkfs.ext4 -q -L data /dev/xvdb1\n"
+LOGICAL = DISKS + r"""
+printf '%s\n' '/dev/xvdb1 : start=2048, size=16M' '/dev/xvdb2 : start=40960, type=f' \
+    '/dev/xvdb5 : start=43008, size=8M' '/dev/xvdb6 : start=65536, type=82' | sfdisk --quiet /dev/xvdb
+mkfs.ext4 -q -L data /dev/xvdb1
+"""
 SWAP = "ln -s /usr/bin/mount /usr/local/sbin/mkswap\n"
 
 
@@ -80,6 +86,19 @@ DOCUMENTS = [
     disks("disk_setup: gpt with shares and types",
           "disk_setup: {/dev/xvdb: {table_type: gpt, layout: [[25, ef00], [25, 82], 50]}}"),
     disks("disk_setup: as it is already", "disk_setup: {/dev/xvdb: {layout: [25, [75, 82]], overwrite: true}}", DATA),
+    disks("disk_setup: a GPT where an MBR is asked for", "disk_setup: {/dev/xvdb: {layout: true, overwrite: true}}", OF_GPT),
+    disks("disk_setup: a GPT with as many partitions", "disk_setup: {/dev/xvdb: {layout: [50, 50], overwrite: true}}", OF_GPT),
+    disks("disk_setup: a GPT with the types of an MBR",
+          "disk_setup: {/dev/xvdb: {layout: [25, [75, 82]], overwrite: true}}", OF_GPT),
+    disks("disk_setup: an MBR in the place of a GPT", "disk_setup: {/dev/xvdb: {layout: [100], overwrite: true}}", OF_GPT),
+    disks("disk_setup: an MBR where a GPT is asked for",
+          "disk_setup: {/dev/xvdb: {table_type: gpt, layout: true, overwrite: true}}", DATA),
+    disks("disk_setup: an MBR with the types of a GPT",
+          "disk_setup: {/dev/xvdb: {table_type: gpt, layout: [[25, 83], [75, 82]], overwrite: true}}", DATA),
+    disks("disk_setup: an MBR where a GPT may not be made", "disk_setup: {/dev/xvdb: {table_type: gpt, layout: true}}", DATA),
+    disks("disk_setup: logical partitions count", "disk_setup: {/dev/xvdb: {layout: [20, 20, 20, 40], overwrite: true}}", LOGICAL),
+    disks("disk_setup: logical partitions count as those of a GPT",
+          "disk_setup: {/dev/xvdb: {table_type: gpt, layout: [20, 20, [60, 82]], overwrite: true}}", LOGICAL),
     disks("disk_setup: other partitions stay", "disk_setup: {/dev/xvdb: {layout: [10, 10, 80]}}", DATA),
     disks("disk_setup: a file system stays", "disk_setup: {/dev/xvdb: {layout: true}}",
           DISKS + "mkfs.ext4 -q -L data /dev/xvdb\n"),
