@@ -87,6 +87,26 @@ impl Catalogue {
         Ok(entry)
     }
 
+    /// Those that somebody means by a name: the module that cloud-init calls so, or else those that
+    /// read the top-level key of this name.
+    ///
+    /// # Errors
+    /// When there is none: names those there are.
+    pub(crate) fn meant(&self, name: &str) -> anyhow::Result<Vec<&Entry>> {
+        let called = module_name(name);
+        let renamed = modules::RENAMED.iter().find(|(old, _)| *old == called);
+        let today = renamed.map_or(called.as_str(), |(_, today)| today);
+        if let Some(entry) = self.get(name).or_else(|| self.get(today)) {
+            return Ok(vec![entry]);
+        }
+        let reads = |entry: &&Entry| entry.facts.key_names().contains(&name.trim());
+        let readers: Vec<&Entry> = self.entries.iter().filter(reads).collect();
+        match readers.is_empty() {
+            true => self.find(name).map(|entry| vec![entry]),
+            false => Ok(readers),
+        }
+    }
+
     /// Those that a configuration's lists let run, in their order, and what is odd about the lists.
     pub(crate) fn wanted(&self, config: &Config) -> (Vec<Entry>, Vec<Problem>) {
         wanted(&self.entries, CLOUD_INIT, config)
@@ -115,5 +135,55 @@ impl Catalogue {
     pub(crate) fn schema(&self) -> Schema {
         let keys = self.entries.iter().flat_map(|entry| entry.facts.keys);
         Schema::new(keys.chain(datasources::KEYS), modules::CLOUD_INIT_KEYS)
+    }
+}
+
+/// A module's name as the table has it: `cc_set-hostname.py` is `set_hostname`.
+pub(crate) fn module_name(name: &str) -> String {
+    let name = name.trim().replace('-', "_");
+    let name = name.strip_suffix(".py").unwrap_or(&name);
+    name.strip_prefix("cc_").unwrap_or(name).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_known_by_each_of_cloud_inits_spellings() {
+        for name in [
+            "set_hostname",
+            "set-hostname",
+            "cc_set_hostname",
+            " cc_set-hostname.py",
+        ] {
+            assert_eq!(module_name(name), "set_hostname");
+        }
+    }
+
+    #[test]
+    fn a_module_is_meant_by_its_name_or_by_a_key_that_it_reads() {
+        let table = [
+            ("ntp", "ntp"),
+            ("cc_ntp", "ntp"),
+            ("cc_ntp.py", "ntp"),
+            ("ca-certs", "ca_certs"),
+            ("set-passwords", "set_passwords"),
+            ("ubuntu_advantage", "ubuntu_pro"),
+            ("apt", "apt_configure"),
+            ("apt_mirror", "apt_configure"),
+            ("chpasswd", "set_passwords"),
+            ("disk_setup", "disk_setup"),
+            ("fs_setup", "disk_setup"),
+            ("device_aliases", "disk_setup mounts"),
+        ];
+        let catalogue = Catalogue::own();
+        for (name, wanted) in table {
+            let meant = catalogue.meant(name).unwrap();
+            let names: Vec<&str> = meant.iter().map(|entry| entry.facts.name).collect();
+            assert_eq!(names.join(" "), wanted, "{name}");
+        }
+        let error = catalogue.meant("nosuch").unwrap_err().to_string();
+        assert!(error.starts_with("there is no module `nosuch`; the modules are part_handlers,"));
     }
 }

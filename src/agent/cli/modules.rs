@@ -18,7 +18,8 @@ use crate::session::{self, Target};
 #[derive(Debug, clap::Args)]
 pub(super) struct Modules {
     /// Describe this module: its keys, what they may hold, and what holds without them, an example, and
-    /// what differs from cloud-init.
+    /// what differs from cloud-init. The name may be as cloud-init has it (`cc_ntp`, `ca-certs`); that of a
+    /// top-level key (`apt`) means the modules that read it.
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// How to print the list.
@@ -33,7 +34,8 @@ impl Modules {
             table::complain(&format!("{}: {problem}", problem.severity));
         }
         if let Some(name) = &self.name {
-            return describe(catalogue.find(name)?, self.format);
+            describe(&catalogue.meant(name)?, self.format)?;
+            return Ok(ExitCode::SUCCESS);
         }
         let (wanted, left_out) = session::modules_of(target)?;
         let wanted = wanted.iter().map(|entry| (entry, entry.frequency.as_str()));
@@ -67,19 +69,40 @@ impl Modules {
     }
 }
 
-fn describe(entry: &Entry, format: Format) -> anyhow::Result<ExitCode> {
-    let facts = entry.facts;
-    if format == Format::Json {
-        table::json(&json!({
-            "name": facts.name,
-            "summary": facts.summary,
-            "stage": facts.stage,
-            "frequency": facts.frequency,
-            "keys": properties(facts.keys),
-            "notes": entry.notes,
-        }))?;
-        return Ok(ExitCode::SUCCESS);
+/// A module, or several with an empty line between them. In JSON a single one is no list.
+fn describe(entries: &[&Entry], format: Format) -> anyhow::Result<()> {
+    match (format, entries) {
+        (Format::Json, [entry]) => table::json(&described(entry)),
+        (Format::Json, _) => {
+            let all: Vec<_> = entries.iter().map(|entry| described(entry)).collect();
+            table::json(&all)
+        }
+        (Format::Text, _) => {
+            for (index, entry) in entries.iter().enumerate() {
+                if index > 0 {
+                    table::line("");
+                }
+                print(entry);
+            }
+            Ok(())
+        }
     }
+}
+
+fn described(entry: &Entry) -> serde_json::Value {
+    let facts = entry.facts;
+    json!({
+        "name": facts.name,
+        "summary": facts.summary,
+        "stage": facts.stage,
+        "frequency": facts.frequency,
+        "keys": properties(facts.keys),
+        "notes": entry.notes,
+    })
+}
+
+fn print(entry: &Entry) {
+    let facts = entry.facts;
     table::line(&format!("{}: {}", facts.name, facts.summary));
     let stage = facts.stage.as_str();
     let frequency = frequency(facts);
@@ -97,7 +120,6 @@ fn describe(entry: &Entry, format: Format) -> anyhow::Result<ExitCode> {
         table::line("");
         entry.notes.lines().filter_map(plain).for_each(table::line);
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// A line of Markdown without its marks; `None` if it was a mark.

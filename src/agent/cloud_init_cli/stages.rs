@@ -14,6 +14,7 @@ use engine::cloud_init::stages::{self, Stages};
 use system::RunLock;
 
 use crate::boot;
+use crate::catalogue;
 use crate::cli::table;
 use crate::last_act;
 use crate::notify::Notifier;
@@ -121,7 +122,7 @@ impl Modules {
 
 impl Single {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let name = module_name(&self.name);
+        let name = catalogue::module_name(&self.name);
         let mut session = open()?;
         let Some(entry) = session.catalogue.get(&name).copied() else {
             if modules::CLOUD_INIT.contains(&name.as_str()) {
@@ -259,28 +260,4 @@ fn failures(report: &Report, stage: Stage) -> ExitCode {
         .find(|(name, _)| *name == stages::name(stage));
     let errors = own.map_or(0, |(_, own)| own.told.errors.len());
     ExitCode::from(u8::try_from(errors).unwrap_or(u8::MAX))
-}
-
-/// A module's name as the table has it: `cc_set-hostname.py` is `set_hostname`.
-fn module_name(name: &str) -> String {
-    let name = name.trim().replace('-', "_");
-    let name = name.strip_suffix(".py").unwrap_or(&name);
-    name.strip_prefix("cc_").unwrap_or(name).to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_module_is_known_by_each_of_cloud_inits_spellings() {
-        for name in [
-            "set_hostname",
-            "set-hostname",
-            "cc_set_hostname",
-            " cc_set-hostname.py",
-        ] {
-            assert_eq!(module_name(name), "set_hostname");
-        }
-    }
 }

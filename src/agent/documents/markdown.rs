@@ -269,6 +269,7 @@ mod tests {
 
     use contract::plan::Severity;
 
+    use super::super::keys::OWN;
     use super::*;
     use crate::catalogue::Catalogue;
     use crate::checks;
@@ -296,6 +297,18 @@ mod tests {
         let page = fs::read_to_string(docs().join("compatibility.md")).unwrap();
         let wanted = with_keys(&page).unwrap();
         assert!(page == wanted, "docs/compatibility.md: run `{COMMAND}`");
+    }
+
+    #[test]
+    fn a_key_that_a_module_reads_is_cloud_inits_or_firstlights_own() {
+        let keys = modules::TABLE
+            .iter()
+            .flat_map(|entry| entry.facts.key_names());
+        let all: BTreeSet<&str> = keys.collect();
+        let is_told = |key: &&str| modules::CLOUD_INIT_KEYS.contains(key);
+        let others: Vec<&str> = all.into_iter().filter(|key| !is_told(key)).collect();
+        assert_eq!(others, OWN, "add them to CLOUD_INIT_KEYS");
+        assert!(modules::CLOUD_INIT_KEYS.is_sorted());
     }
 
     #[test]
