@@ -165,9 +165,9 @@ impl Module for CaCerts {
         let removes = key.is_some_and(|key| fields.switch(key, false, &mut plan.problems));
         check(&trusted, &mut plan.problems);
         let Some(layout) = layout(ctx.probe) else {
-            // That is about the machine, and not about what somebody wrote.
             let message = "ca_certs: nothing is known of certificates on this distribution";
-            plan.problems.push(Problem::error(None, message));
+            let problem = Problem::error(Some(section.place.clone()), message);
+            plan.problems.push(problem.of_machine());
             return plan;
         };
         let mut effects = Vec::new();

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use contract::machine::{FileKind, Probe};
+use contract::place::Place;
 use contract::plan::Problem;
 
 use crate::files;
@@ -83,11 +84,12 @@ impl Unclear {
         }
     }
 
-    /// What to say of it, which is about the machine. `key` is where the disk is named.
-    pub(crate) fn problem(&self, key: &str) -> Problem {
+    /// What to say of it, which is about the machine. `key` is where the disk is named, and `place` where
+    /// that stands.
+    pub(crate) fn problem(&self, key: &str, place: &Place) -> Problem {
         let Self { name, why, hint } = self;
         let message = format!("{key}: /dev/{name} stays as it is: {why}");
-        let problem = Problem::error(None, message);
+        let problem = Problem::error(Some(place.clone()), message).of_machine();
         match hint {
             Some(hint) => problem.hint(*hint),
             None => problem,

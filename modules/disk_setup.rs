@@ -6,6 +6,7 @@
 //! Source: cloud-init, `cloudinit/config/cc_disk_setup.py`.
 
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
+use contract::place::Place;
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
 use contract::yaml::Value;
@@ -177,14 +178,15 @@ fn disks(
     for (key, definition) in all.iter().take(ENTRIES_MAX) {
         let name = key.to_text().unwrap_or_default();
         let path = format!("disk_setup.{}", shown(&name));
-        let planned = Definition::read(definition, &path, problems).and_then(|wanted| {
-            let disk = disk(&name, &path, names, ctx)?;
+        let place = &key.place;
+        let planned = Definition::read(definition, &path, place, problems).and_then(|wanted| {
+            let disk = disk(&name, &path, place, names, ctx)?;
             if seen.contains(&disk.name) {
                 let message = format!(
                     "{path}: /dev/{} has a table in this mapping already",
                     disk.name
                 );
-                return Err(Problem::error(None, message));
+                return Err(Problem::error(Some(place.clone()), message).of_machine());
             }
             seen.push(disk.name.clone());
             wanted.plan(&disk, ctx)
@@ -198,13 +200,22 @@ fn disks(
     fresh
 }
 
-/// What is wrong about the machine has no place in a document: another machine has other disks.
-fn disk(name: &str, path: &str, names: &Names<'_>, ctx: &Context<'_>) -> Result<Device, Problem> {
+/// The disk of this name. That there is none is about the machine: another one has other disks.
+fn disk(
+    name: &str,
+    path: &str,
+    place: &Place,
+    names: &Names<'_>,
+    ctx: &Context<'_>,
+) -> Result<Device, Problem> {
     let found = names.find_late(name);
-    let found = found.map_err(|unknown| unknown.problem(path, name))?;
+    let found = found.map_err(|unknown| unknown.problem(path, name, place))?;
     let kernel = kernel_name(ctx.probe, &found).unwrap_or_default();
     let disk = disk::device(ctx.probe, &kernel).filter(|disk| disk.part.is_none());
-    disk.ok_or_else(|| Problem::error(None, format!("{path}: {} is no disk", shown(&found))))
+    disk.ok_or_else(|| {
+        let message = format!("{path}: {} is no disk", shown(&found));
+        Problem::error(Some(place.clone()), message).of_machine()
+    })
 }
 
 fn file_systems(
@@ -272,11 +283,13 @@ fn device(
         return Ok(whole);
     }
     let found = names.find_late(wanted.device);
-    let found = found.map_err(|unknown| unknown.problem(&key, wanted.device))?;
+    let found =
+        found.map_err(|unknown| unknown.problem(&key, wanted.device, wanted.place("device")))?;
     let kernel = kernel_name(ctx.probe, &found).unwrap_or_default();
     let Some(device) = disk::device(ctx.probe, &kernel) else {
         let message = format!("{key}: {} is no disk and no partition", shown(&found));
-        return Err(Problem::error(None, message));
+        let place = wanted.place("device").clone();
+        return Err(Problem::error(Some(place), message).of_machine());
     };
     Ok(match device.part {
         // By a link to it that has another name.

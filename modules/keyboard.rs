@@ -93,9 +93,8 @@ impl Module for Keyboard {
             Family::Alpine => wanted.alpine(ctx.probe, &section, told),
             Family::RedHat | Family::Suse | Family::Arch => Ok(wanted.localectl(ctx.probe)),
             Family::Other => {
-                // That is about the machine, and not about what somebody wrote.
                 let message = "keyboard: how it is set on this distribution is not known";
-                told.push(Problem::error(None, message));
+                told.push(Problem::error(Some(section.place.clone()), message).of_machine());
                 return plan;
             }
         };
@@ -328,7 +327,7 @@ mod tests {
             ("alpine", "{layout: fr}",                    "test:1:11: keyboard: there is no layout `fr` in /usr/share/bkeymaps"),
             ("alpine", "{layout: de}",                    "test:1:11: keyboard: on Alpine a `variant` has to be given"),
             ("alpine", "{layout: de, variant: x}",        "test:1:11: keyboard: there is no /usr/share/bkeymaps/de/x.bmap.gz"),
-            ("gentoo", "{layout: de}",                    "keyboard: how it is set on this distribution is not known"),
+            ("gentoo", "{layout: de}",                    "test:1:11: keyboard: how it is set on this distribution is not known"),
         ];
         for (id, keyboard, says) in table {
             let plan = Setting::on(id, &[MAP]).plan::<Keyboard>(&format!("keyboard: {keyboard}"));

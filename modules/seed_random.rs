@@ -197,12 +197,13 @@ fn run(
     };
     let name = argv.first().map(String::as_str).unwrap_or_default();
     if !distribution::is_program(ctx.probe, name) {
-        // That is about the machine, and not about what somebody wrote.
         let message = format!("random_seed.command: there is no program `{name}` on this machine");
-        told.push(match is_required {
-            true => Problem::error(None, message),
-            false => Problem::notice(None, message),
-        });
+        let place = Some(given.place.clone());
+        let problem = match is_required {
+            true => Problem::error(place, message),
+            false => Problem::notice(place, message),
+        };
+        told.push(problem.of_machine());
         return None;
     }
     let env = ("RANDOM_SEED_FILE".to_owned(), file.to_owned());
@@ -302,8 +303,8 @@ mod tests {
             ("{data: abc, encoding: b64}",                          0,       "test:1:21: random_seed.data: it is not base64"),
             ("{data: a, file: seed}",                               0,       "test:1:30: random_seed.file: expected an absolute path"),
             ("{data: a, command: pollinate}",                       1,       "test:1:33: random_seed.command: expected a program and its arguments, as a list"),
-            ("{data: a, command: [rngd]}",                          1,       "random_seed.command: there is no program `rngd` on this machine"),
-            ("{data: a, command: [rngd], command_required: true}",  1,       "random_seed.command: there is no program `rngd` on this machine"),
+            ("{data: a, command: [rngd]}",                          1,       "test:1:33: random_seed.command: there is no program `rngd` on this machine"),
+            ("{data: a, command: [rngd], command_required: true}",  1,       "test:1:33: random_seed.command: there is no program `rngd` on this machine"),
             ("{command_required: true}",                            0,       "test:1:33: random_seed.command: it is required, and there is none"),
         ];
         for (seed, count, says) in table {

@@ -82,9 +82,8 @@ impl Module for Selinux {
             }
         };
         let Some(now) = files::text(ctx.probe, CONFIG) else {
-            // That is about the machine, and not about what somebody wrote.
             let message = format!("selinux.mode: there is no {CONFIG} on this machine");
-            told.push(Problem::error(None, message));
+            told.push(Problem::error(Some(mode.place), message).of_machine());
             return plan;
         };
         let mut step = Step::new(NAME, [Effect::file(CONFIG, with_mode(&now, &mode.value))]);
@@ -187,7 +186,7 @@ mod tests {
         let said = plan.problems[0].to_string();
         assert_eq!(
             said,
-            "selinux.mode: there is no /etc/selinux/config on this machine"
+            "test:1:17: selinux.mode: there is no /etc/selinux/config on this machine"
         );
     }
 }

@@ -101,15 +101,15 @@ fn find(zone: &Placed<Text>, ctx: &Context<'_>) -> Result<(PathBuf, Vec<u8>), Pr
     match ctx.probe.read(&file) {
         Ok(Some(bytes)) if bytes.starts_with(MAGIC) => Ok((file, bytes)),
         Ok(None) if !files::exists(ctx.probe, ZONES) => {
-            // That is about the machine, and not about what somebody wrote.
             let message = format!("timezone: there is no {ZONES} on this machine");
-            Err(Problem::error(None, message).hint("install `tzdata` in the image"))
+            let problem = Problem::error(Some(zone.place.clone()), message).of_machine();
+            Err(problem.hint("install `tzdata` in the image"))
         }
         Ok(_) => Err(unknown()),
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => Err(unknown()),
         Err(error) => {
             let message = format!("timezone: cannot read {}: {error}", file.display());
-            Err(Problem::error(None, message))
+            Err(Problem::error(Some(zone.place.clone()), message).of_machine())
         }
     }
 }

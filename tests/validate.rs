@@ -63,6 +63,22 @@ fn the_exit_code_tells_errors_from_warnings_and_both_from_notices() {
 }
 
 #[test]
+fn what_another_machine_may_have_is_no_mistake_of_a_document() {
+    let text = "#cloud-config
+disk_setup: {/dev/nosuch: {layout: true}}
+fs_setup: [{device: /dev/sdf, filesystem: zfs}]
+mounts: [[/dev/sdf, /data]]
+random_seed: {command: [pollinate], command_required: true}
+timezone: Europe/Paris
+keyboard: {layout: de}
+ca_certs: {remove_defaults: true}
+";
+    let answer = check(text, &["--strict"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(answer.stdout.contains("FILE: fine"), "{answer:?}");
+}
+
+#[test]
 fn what_is_wrong_is_shown_in_its_line() {
     let answer = check("#cloud-config\nfqdn: a.b\ndisable_root:   [1]\n", &[]);
     let text = "error: disable_root: expected true or false; it is taken as true\n \

@@ -15,6 +15,7 @@ use std::path::Path;
 use contract::instance::InstanceMetadata;
 use contract::machine::Probe;
 use contract::module::Context;
+use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::{Mapping, Value};
 
@@ -46,18 +47,20 @@ impl Unknown {
         !self.volumes.is_empty()
     }
 
-    /// What to say of it, which is about the machine. `key` is where the name stands.
-    pub(crate) fn problem(&self, key: &str, name: &str) -> Problem {
+    /// What to say of it, which is about the machine. `key` is what the name is given to, and `place` where
+    /// it stands.
+    pub(crate) fn problem(&self, key: &str, name: &str, place: &Place) -> Problem {
         let name = shown(name);
+        let problem = |message: String| Problem::error(Some(place.clone()), message).of_machine();
         if self.volumes.is_empty() {
             let message = format!("{key}: there is no device `{name}`");
             let hint =
                 "`lsblk` shows what there is; a volume of EBS can be named by its id, `vol-...`";
-            return Problem::error(None, message).hint(hint);
+            return problem(message).hint(hint);
         }
         let message = format!("{key}: which volume `{name}` is cannot be told on this instance");
         let volumes = self.volumes.join("`, `");
-        Problem::error(None, message).hint(format!("write the volume's id: `{volumes}`"))
+        problem(message).hint(format!("write the volume's id: `{volumes}`"))
     }
 }
 

@@ -171,6 +171,7 @@ fn of_udev(known: &str) -> Option<Signature> {
 
 #[cfg(test)]
 mod tests {
+    use contract::place::Place;
     use contract::testing::FakeMachine;
 
     use super::*;
@@ -220,7 +221,8 @@ mod tests {
         const RUNS: (&str, &str) = (UDEV, "");
         let blank = ("/dev/xvdb", "");
         let xfs = ("/dev/xvdb", "XFSB");
-        let unknown = "key: /dev/xvdb stays as it is: it is not known to udev yet \
+        let place = Place::new("test", 1, 6);
+        let unknown = "test:1:6: key: /dev/xvdb stays as it is: it is not known to udev yet \
             (run it again with `firstlight run disk_setup --force`)";
         #[rustfmt::skip]
         let table = [
@@ -234,7 +236,7 @@ mod tests {
         for (files, wanted) in table {
             let found = on(&FakeMachine::with(&files), "xvdb");
             let found = found.map(|found| found.map(|found| found.kind));
-            let found = found.map_err(|unclear| unclear.problem("key").to_string());
+            let found = found.map_err(|unclear| unclear.problem("key", &place).to_string());
             let wanted = wanted.map(|kind: Option<&str>| kind.map(ToOwned::to_owned));
             assert_eq!(found, wanted.map_err(ToOwned::to_owned), "{files:?}");
         }

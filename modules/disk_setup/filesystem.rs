@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use contract::effect::{Effect, Program, ToolSpec};
+use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::{Kind, Value};
 
@@ -21,6 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(3600);
 /// An entry of `fs_setup`.
 pub(super) struct Wanted<'v> {
     pub(super) path: String,
+    entry: &'v Value,
     /// The name of its device, without the number of a partition.
     pub(super) device: &'v str,
     label: String,
@@ -30,7 +32,7 @@ pub(super) struct Wanted<'v> {
     options: Vec<String>,
     overwrite: bool,
     replaces: Option<String>,
-    place: Where,
+    part: Where,
 }
 
 /// Where on its device a file system shall be.
@@ -117,15 +119,16 @@ impl<'v> Wanted<'v> {
         };
         let replaces = field("replace_fs").filter(|value| value.as_bool() != Some(false));
         let given = field("partition");
-        let place = match number {
-            Some(number) => place(Some(number), entry, path)?,
+        let part = match number {
+            Some(number) => part(Some(number), entry, path)?,
             None => {
                 let text = given.map(|value| value.to_text().unwrap_or_default());
-                place(text.as_deref(), given.unwrap_or(entry), path)?
+                part(text.as_deref(), given.unwrap_or(entry), path)?
             }
         };
         Ok(Self {
             path: path.to_owned(),
+            entry,
             device,
             label,
             kind,
@@ -133,20 +136,20 @@ impl<'v> Wanted<'v> {
             options,
             overwrite,
             replaces: replaces.and_then(Value::to_text),
-            place,
+            part,
         })
     }
 
     /// The same on the partition of this number, if `device` names one that is about to be made.
     pub(super) fn on_part(self, part: Option<usize>) -> Result<Self, Problem> {
-        match (part, &self.place) {
+        match (part, &self.part) {
             (None, _) => Ok(self),
             (Some(_), Where::Part(number)) => {
                 let device = shown(self.device);
-                Err(self.problem(format!("{device} has no partition {number}")))
+                Err(self.problem("partition", format!("{device} has no partition {number}")))
             }
             (Some(number), _) => Ok(Self {
-                place: Where::Part(number),
+                part: Where::Part(number),
                 ..self
             }),
         }
@@ -154,13 +157,13 @@ impl<'v> Wanted<'v> {
 
     /// What brings it about on a disk or partition that looks like this; `None` if it is so.
     pub(super) fn plan(&self, view: &View<'_>) -> Result<Option<Made>, Problem> {
-        match &self.place {
+        match &self.part {
             Where::Whole => self.on(&view.whole().map_err(|it| self.unclear(&it))?, false),
             Where::Part(number) => match view.part(*number).map_err(|it| self.unclear(&it))? {
                 Some(node) => self.on(&node, false),
                 None => {
                     let name = view.part_name(*number);
-                    Err(self.problem(format!("there is no partition /dev/{name}")))
+                    Err(self.problem("partition", format!("there is no partition /dev/{name}")))
                 }
             },
             Where::First { by_label } => self.first(view, *by_label),
@@ -190,7 +193,8 @@ impl<'v> Wanted<'v> {
             return self.on(whole, false);
         }
         let message = format!("{}: nothing is free on /dev/{}", self.path, view.name());
-        Err(Problem::warning(None, message))
+        let place = self.place("device").clone();
+        Err(Problem::warning(Some(place), message).of_machine())
     }
 
     /// The file system on one disk or partition. What is there already is not lost by mistake, as it
@@ -208,13 +212,14 @@ impl<'v> Wanted<'v> {
             return Ok(None);
         }
         if let Some(user) = &node.user {
-            return Err(self.problem(format!("/dev/{name} stays as it is, for {user}")));
+            let message = format!("/dev/{name} stays as it is, for {user}");
+            return Err(self.problem("device", message));
         }
         if !(self.overwrite || replaces) {
             if node.has_parts {
                 let hint = "say with `partition` which one it is, or take the table away with `disk_setup`, `layout: remove`";
                 let message = format!("/dev/{name} has partitions, and stays as it is");
-                return Err(self.problem(message).hint(hint));
+                return Err(self.problem("device", message).hint(hint));
             }
             if let Some(holds) = &node.holds {
                 let holds = match holds.label.as_str() {
@@ -223,7 +228,7 @@ impl<'v> Wanted<'v> {
                 };
                 let message = format!("/dev/{name} holds {holds} already, and stays as it is");
                 return Err(self
-                    .problem(message)
+                    .problem("device", message)
                     .hint("say `overwrite: true` if that may be lost"));
             }
         }
@@ -259,7 +264,7 @@ impl<'v> Wanted<'v> {
         let Some(tool) = tool else {
             let message = format!("the image has no mkfs.{kind}");
             return Err(self
-                .problem(message)
+                .problem("filesystem", message)
                 .hint("install the tools of that file system in the image"));
         };
         let mut argv = vec![tool.clone()];
@@ -277,16 +282,23 @@ impl<'v> Wanted<'v> {
     }
 
     fn unclear(&self, unclear: &Unclear) -> Problem {
-        unclear.problem(&self.path)
+        unclear.problem(&self.path, self.place("device"))
     }
 
-    /// Something about the machine, which has no place in a document.
-    fn problem(&self, message: String) -> Problem {
-        Problem::error(None, format!("{}: {message}", self.path))
+    /// Something about the machine, which is not as this field wants it.
+    fn problem(&self, field: &str, message: String) -> Problem {
+        let message = format!("{}: {message}", self.path);
+        Problem::error(Some(self.place(field).clone()), message).of_machine()
+    }
+
+    /// Where a field of the entry stands, or else the device, as a partition may be a part of its name.
+    pub(super) fn place(&self, field: &str) -> &Place {
+        let value = self.entry.get(field).or_else(|| self.entry.get("device"));
+        &value.unwrap_or(self.entry).place
     }
 }
 
-fn place(text: Option<&str>, at: &Value, path: &str) -> Result<Where, Problem> {
+fn part(text: Option<&str>, at: &Value, path: &str) -> Result<Where, Problem> {
     let word = text.unwrap_or("any").trim();
     match word.to_ascii_lowercase().as_str() {
         "any" => Ok(Where::First { by_label: false }),

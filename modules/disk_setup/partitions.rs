@@ -5,6 +5,7 @@
 
 use contract::effect::{Effect, ToolSpec};
 use contract::module::Context;
+use contract::place::Place;
 use contract::plan::Problem;
 use contract::secret::Secret;
 use contract::yaml::Value;
@@ -19,6 +20,8 @@ use crate::{distribution, switch};
 /// An entry of `disk_setup`.
 pub(super) struct Definition<'p> {
     path: &'p str,
+    /// Where its disk is named.
+    place: &'p Place,
     label: Label,
     overwrite: bool,
     layout: Layout,
@@ -39,6 +42,7 @@ impl<'p> Definition<'p> {
     pub(super) fn read(
         given: &Value,
         path: &'p str,
+        place: &'p Place,
         problems: &mut Vec<Problem>,
     ) -> Result<Self, Problem> {
         if given.as_map().is_none() {
@@ -61,6 +65,7 @@ impl<'p> Definition<'p> {
         };
         Ok(Self {
             path,
+            place,
             label,
             overwrite,
             layout,
@@ -72,7 +77,7 @@ impl<'p> Definition<'p> {
         if self.layout == Layout::AsItIs {
             return Ok(None);
         }
-        let unclear = |unclear: Unclear| unclear.problem(self.path);
+        let unclear = |unclear: Unclear| unclear.problem(self.path, self.place);
         let table = table::of(ctx.probe, disk).map_err(unclear)?;
         let holds = || signature::on(ctx.probe, &disk.name).map_err(unclear);
         let is_so = match (&self.layout, &table) {
@@ -107,8 +112,10 @@ impl<'p> Definition<'p> {
         }
         if !distribution::has_program(ctx.probe, "sfdisk") {
             let message = format!("{}: the image has no sfdisk", self.path);
-            let problem = Problem::error(None, message);
-            return Err(problem.hint("install fdisk (util-linux) in the image"));
+            let problem = Problem::error(Some(self.place.clone()), message);
+            return Err(problem
+                .of_machine()
+                .hint("install fdisk (util-linux) in the image"));
         }
         Ok(Some(self.made(disk, ctx)))
     }
@@ -147,12 +154,14 @@ impl<'p> Definition<'p> {
         let (path, name) = (self.path, &disk.name);
         let message =
             format!("{path}: /dev/{name} has these partitions already, in {kind}, which stays");
-        Problem::notice(None, message).hint("`layout: remove` takes a table away")
+        let problem = Problem::notice(Some(self.place.clone()), message).of_machine();
+        problem.hint("`layout: remove` takes a table away")
     }
 
     fn stays(&self, disk: &Device, why: &str, hint: &str) -> Problem {
         let message = format!("{}: /dev/{} stays as it is: {why}", self.path, disk.name);
-        Problem::warning(None, message).hint(hint)
+        let problem = Problem::warning(Some(self.place.clone()), message);
+        problem.of_machine().hint(hint)
     }
 }
 

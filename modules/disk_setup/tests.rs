@@ -148,9 +148,9 @@ fn a_disk_that_holds_something_is_left_alone_unless_it_may_be_lost() {
         (&data,   "xvdc: {layout: true}",                              vec![],               ""),
         (&data,   "xvdc: {layout: false}",                             vec![],               ""),
         // otherwise
-        (&data,   "xvdc: {layout: [50, [50, 83]]}",                    vec![],               "/dev/xvdc stays as it is: it has other partitions (say `overwrite: true`"),
+        (&data,   "xvdc: {layout: [50, [50, 83]]}",                    vec![],               "test:1:14: disk_setup.xvdc: /dev/xvdc stays as it is: it has other partitions (say `overwrite: true`"),
         (&data,   "xvdc: {table_type: gpt, layout: [100]}",            vec![],               "it has other partitions"),
-        (&raw,    "xvdb: {layout: true}",                              vec![],               "/dev/xvdb stays as it is: it holds xfs (say `overwrite: true`"),
+        (&raw,    "xvdb: {layout: true}",                              vec![],               "test:1:14: disk_setup.xvdb: /dev/xvdb stays as it is: it holds xfs (say `overwrite: true`"),
         (&raw,    "xvdb: {layout: true, overwrite: true}",             vec![erased("xvdb")], ""),
         (&data,   "xvdc: {layout: [100], overwrite: true}",            vec![erased("xvdc")], ""),
         (&data,   "xvdc: {layout: remove}",                            ["/dev/xvdc1", "/dev/xvdc2", "--force /dev/xvdc"].map(|rest| format!("wipefs --all {rest}")).to_vec(), ""),
@@ -277,14 +277,14 @@ fn a_file_system_that_is_there_is_not_lost_by_mistake() {
     let full: Vec<Mark> = [data.clone(), vec![("/dev/xvdc2", 4086, b"SWAPSPACE2")]].concat();
     #[rustfmt::skip]
     let table: [(&[Mark], &str, &str); 8] = [
-        (&[XFS],  "device: xvdb, filesystem: ext4, partition: none",              "fs_setup[0]: /dev/xvdb holds xfs already, and stays as it is (say `overwrite: true`"),
-        (&[XFS],  "device: xvdb, cmd: 'mkfs %(device)s', partition: none",        "fs_setup[0]: /dev/xvdb holds xfs already"),
-        (&[XFS],  "device: xvdb, filesystem: ext4",                               "fs_setup[0]: nothing is free on /dev/xvdb"),
-        (&data,   "device: xvdc, filesystem: xfs, partition: 1",                  "fs_setup[0]: /dev/xvdc1 holds ext4 `data` already"),
-        (&data,   "device: xvdc, filesystem: ext4, partition: 1, label: other",   "fs_setup[0]: /dev/xvdc1 holds ext4 `data` already"),
-        (&data,   "device: xvdc, filesystem: ext4, partition: none",              "fs_setup[0]: /dev/xvdc has partitions, and stays as it is"),
-        (&data,   "device: xvdc, filesystem: ext4, partition: 3",                 "fs_setup[0]: there is no partition /dev/xvdc3"),
-        (&full,   "device: xvdc, filesystem: xfs",                                "fs_setup[0]: nothing is free on /dev/xvdc"),
+        (&[XFS],  "device: xvdb, filesystem: ext4, partition: none",              "test:1:21: fs_setup[0]: /dev/xvdb holds xfs already, and stays as it is (say `overwrite: true`"),
+        (&[XFS],  "device: xvdb, cmd: 'mkfs %(device)s', partition: none",        "test:1:21: fs_setup[0]: /dev/xvdb holds xfs already"),
+        (&[XFS],  "device: xvdb, filesystem: ext4",                               "test:1:21: fs_setup[0]: nothing is free on /dev/xvdb"),
+        (&data,   "device: xvdc, filesystem: xfs, partition: 1",                  "test:1:21: fs_setup[0]: /dev/xvdc1 holds ext4 `data` already"),
+        (&data,   "device: xvdc, filesystem: ext4, partition: 1, label: other",   "test:1:21: fs_setup[0]: /dev/xvdc1 holds ext4 `data` already"),
+        (&data,   "device: xvdc, filesystem: ext4, partition: none",              "test:1:21: fs_setup[0]: /dev/xvdc has partitions, and stays as it is"),
+        (&data,   "device: xvdc, filesystem: ext4, partition: 3",                 "test:1:56: fs_setup[0]: there is no partition /dev/xvdc3"),
+        (&full,   "device: xvdc, filesystem: xfs",                                "test:1:21: fs_setup[0]: nothing is free on /dev/xvdc"),
     ];
     for (marks, entry, says) in table {
         let plan = plan(marks, &format!("fs_setup: [{{{entry}}}]"));
@@ -321,7 +321,10 @@ fn a_disk_gets_its_file_systems_with_its_partitions() {
         ]
     );
     let said = plan.problems[0].to_string();
-    assert_eq!(said, "fs_setup[2]: there is no partition /dev/xvdb3");
+    assert_eq!(
+        said,
+        "test:6:46: fs_setup[2]: there is no partition /dev/xvdb3"
+    );
 }
 
 #[test]
@@ -335,8 +338,8 @@ fn a_partition_that_is_about_to_be_made_can_be_named_itself() {
         // What the old partition holds is not the new one's.
         (&data, "xvdc: {layout: [100], overwrite: true}",     "device: xvdc1",                    "mkfs.ext4 -L data /dev/xvdc1",    ""),
         (&data, "xvdc: {layout: [100], overwrite: true}",     "device: xvdc1, overwrite: true",   "mkfs.ext4 -L data -F /dev/xvdc1", ""),
-        (&data, "xvdc: {layout: [100], overwrite: true}",     "device: xvdc2",                    "",                                "fs_setup[0]: there is no partition /dev/xvdc2"),
-        (&[],   "xvdb: {layout: true}",                       "device: xvdb1, partition: 2",      "",                                "fs_setup[0]: xvdb1 has no partition 2"),
+        (&data, "xvdc: {layout: [100], overwrite: true}",     "device: xvdc2",                    "",                                "test:2:21: fs_setup[0]: there is no partition /dev/xvdc2"),
+        (&[],   "xvdb: {layout: true}",                       "device: xvdb1, partition: 2",      "",                                "test:2:39: fs_setup[0]: xvdb1 has no partition 2"),
     ];
     for (marks, disk, entry, mkfs, says) in table {
         let config = format!(
@@ -359,9 +362,9 @@ fn a_bad_entry_costs_itself_alone_and_is_told_with_its_place() {
     let table = [
         ("disk_setup: [xvdb]",                                  "test:1:13: disk_setup: expected a mapping from disks to their tables, found a list"),
         ("disk_setup: {xvdb: true}",                            "test:1:20: disk_setup.xvdb: expected a mapping, found a boolean"),
-        ("disk_setup: {sdq: {layout: true}}",                   "disk_setup.sdq: there is no device `sdq` (`lsblk` shows"),
-        ("disk_setup: {/dev/nosuch: {layout: true}}",           "disk_setup./dev/nosuch: there is no device `/dev/nosuch`"),
-        ("disk_setup: {xvdc1: {layout: true}}",                 "disk_setup.xvdc1: /dev/xvdc1 is no disk"),
+        ("disk_setup: {sdq: {layout: true}}",                   "test:1:14: disk_setup.sdq: there is no device `sdq` (`lsblk` shows"),
+        ("disk_setup: {/dev/nosuch: {layout: true}}",           "test:1:14: disk_setup./dev/nosuch: there is no device `/dev/nosuch`"),
+        ("disk_setup: {xvdc1: {layout: true}}",                 "test:1:14: disk_setup.xvdc1: /dev/xvdc1 is no disk"),
         ("disk_setup: {xvdb: {layout: true, table_type: bsd}}", "test:1:47: disk_setup.xvdb.table_type: expected `mbr` or `gpt`, found a string"),
         ("disk_setup: {xvdb: {layout: auto}}",                  "test:1:29: disk_setup.xvdb.layout: expected true, false, `remove`, or a list of shares in per cent, found a string"),
         ("disk_setup: {xvdb: {layout: [a]}}",                   "test:1:30: disk_setup.xvdb.layout[0]: expected a share in per cent"),
@@ -376,7 +379,7 @@ fn a_bad_entry_costs_itself_alone_and_is_told_with_its_place() {
         ("fs_setup: [{device: xvdb}]",                          "test:1:12: fs_setup[0]: without `filesystem` or `cmd` nobody knows"),
         ("fs_setup: [{device: [], filesystem: ext4}]",          "test:1:21: fs_setup[0].device: expected the name of a disk"),
         ("fs_setup: [{device: xvdb, filesystem: ../ext4}]",     "test:1:39: fs_setup[0].filesystem: expected the name of a file system"),
-        ("fs_setup: [{device: xvdb, filesystem: zfs}]",         "fs_setup[0]: the image has no mkfs.zfs (install"),
+        ("fs_setup: [{device: xvdb, filesystem: zfs}]",         "test:1:39: fs_setup[0]: the image has no mkfs.zfs (install"),
         ("fs_setup: [{device: xvdb, filesystem: ext4, partition: -1}]", "test:1:56: fs_setup[0].partition: expected `auto`, `any`, `none` or the number"),
         ("fs_setup: [{device: xvdb, cmd: 'mkfs %(size)s'}]",    "test:1:32: fs_setup[0].cmd: expected a command line with %(label)s"),
         ("fs_setup: [{device: xvdb, filesystem: ext4, extra_opts: 7}]", "test:1:57: fs_setup[0].extra_opts: expected a list of strings"),

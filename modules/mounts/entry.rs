@@ -160,6 +160,8 @@ fn entry(
     problems: &mut Vec<Problem>,
 ) -> Result<Entry, Problem> {
     let mut given = fields(value, path)?.into_iter();
+    let first = value.as_list().and_then(|list| list.first());
+    let place = &first.unwrap_or(value).place;
     let expected = || wrong(path, value, "a list that begins with a device");
     let name = given
         .next()
@@ -167,7 +169,7 @@ fn entry(
         .filter(|name| !name.is_empty())
         .ok_or_else(expected)?;
     let source = sources.of(&name).unwrap_or_else(|unknown| {
-        problems.push(unknown.problem(path, &name));
+        problems.push(unknown.problem(path, &name, place));
         None
     });
     let source = source.filter(|source| !table.has(source)).unwrap_or(name);

@@ -94,7 +94,9 @@ fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
     let path = Path::new(&file);
     let dir = path.parent().unwrap_or(Path::new("/"));
     let stays = |why: &str| {
-        let problem = Problem::error(None, format!("swap: {file} {why}, and stays as it is"));
+        let place = &field("filename").unwrap_or(given).place;
+        let message = format!("swap: {file} {why}, and stays as it is");
+        let problem = Problem::error(Some(place.clone()), message).of_machine();
         problem.hint("write another `filename`, or remove that file")
     };
     let unseen = |error: io::Error| stays(&format!("cannot be looked at: {error}"));

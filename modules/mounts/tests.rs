@@ -323,7 +323,7 @@ fn a_swap_file_that_is_there_is_used_and_one_that_is_something_else_stays() {
     assert_eq!(commands(&plan), [""; 0]);
     assert_eq!(
         plan.problems[0].to_string(),
-        "swap: /swap.img is there and is no file, and stays as it is (write another `filename`, or remove that file)"
+        "test:1:7: swap: /swap.img is there and is no file, and stays as it is (write another `filename`, or remove that file)"
     );
 }
 
@@ -492,7 +492,7 @@ fn a_volume_that_cannot_be_told_from_another_is_told_of() {
     );
     let said = plan.problems[0].to_string();
     assert!(
-        said.starts_with("mounts[0]: which volume `sdf` is cannot be told"),
+        said.starts_with("test:1:11: mounts[0]: which volume `sdf` is cannot be told"),
         "{said}"
     );
 }

@@ -249,7 +249,7 @@ impl<'c> Checked<'c> {
             let names = entry.facts.key_names();
             if names.iter().any(|name| config.get(name).is_some()) {
                 let mut problems = entry.plan(&context).problems;
-                problems.retain(|problem| problem.place.is_some());
+                problems.retain(|problem| problem.place.is_some() && !problem.is_of_machine);
                 self.add(problems);
             }
         }
@@ -323,8 +323,10 @@ fn line(place: &Place, part: &PartRow, finds: &[Find]) -> Option<String> {
     engine::validate::redacted(line, &part.name, place.line, finds)
 }
 
+/// Where something is wrong with what was written.
 fn places(problems: &[Problem]) -> impl Iterator<Item = &Place> {
-    let places = problems.iter().filter_map(|problem| problem.place.as_ref());
+    let written = problems.iter().filter(|problem| !problem.is_of_machine);
+    let places = written.filter_map(|problem| problem.place.as_ref());
     places.filter(|place| !place.is_whole())
 }
 

@@ -155,6 +155,9 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Whether it is the machine that is not as the value at `place` wants it, such as a disk that it has
+    /// not. On another one the value may be right, so that no check of a document tells it.
+    pub is_of_machine: bool,
 }
 
 impl Problem {
@@ -165,6 +168,7 @@ impl Problem {
             place,
             message: message.into(),
             hint: None,
+            is_of_machine: false,
         }
     }
 
@@ -175,6 +179,7 @@ impl Problem {
             place,
             message: message.into(),
             hint: None,
+            is_of_machine: false,
         }
     }
 
@@ -185,7 +190,15 @@ impl Problem {
             place,
             message: message.into(),
             hint: None,
+            is_of_machine: false,
         }
+    }
+
+    /// The same as one of this machine: see [`Self::is_of_machine`].
+    #[must_use]
+    pub const fn of_machine(mut self) -> Self {
+        self.is_of_machine = true;
+        self
     }
 
     /// The same with what to do about it.

@@ -73,7 +73,12 @@ fn find(files: Files<'_>, mapping: &serde_json::Value, name: &str) -> Result<Str
         instance: &instance,
         aliases: aliases.get("all").and_then(Value::as_map),
     };
-    let told = |unknown: Unknown| unknown.problem("key", name).to_string();
+    let place = Place::new("test", 1, 6);
+    let told = |unknown: Unknown| {
+        let problem = unknown.problem("key", name, &place);
+        assert!(problem.is_of_machine);
+        problem.to_string()
+    };
     names.find(name).map_err(told)
 }
 
@@ -159,8 +164,8 @@ fn a_name_that_may_be_two_disks_is_none() {
     let two = [NITRO, SECOND].concat();
     let one = json!({"ebs1": "sdf"});
     let both = json!({"ebs1": "sdf", "ebs2": "sdg"});
-    let nothing = "key: there is no device";
-    let unclear = "key: which volume `/dev/sdf` is cannot be told on this instance";
+    let nothing = "test:1:6: key: there is no device";
+    let unclear = "test:1:6: key: which volume `/dev/sdf` is cannot be told on this instance";
     #[rustfmt::skip]
     let table: [(Files<'_>, &serde_json::Value, &str, &str); 8] = [
         (&two,   &both,         "/dev/sdf",              unclear),
@@ -171,7 +176,7 @@ fn a_name_that_may_be_two_disks_is_none() {
         (NITRO,  &one,          "vol-0dddddddddddddddd", nothing),
         (NITRO,  &one,          "ephemeral1",            nothing),
         (XEN,    &json!({"ephemeral0": "sdq"}), "ephemeral0", nothing),
-        (XEN,    &json!(null),  "/dev/\u{1b}[1m",        "key: there is no device `/dev/\u{fffd}[1m` ("),
+        (XEN,    &json!(null),  "/dev/\u{1b}[1m",        "test:1:6: key: there is no device `/dev/\u{fffd}[1m` ("),
     ];
     for (files, mapping, name, says) in table {
         let said = find(files, mapping, name).unwrap_err();

@@ -14,9 +14,9 @@ use crate::disk::fake::Broken;
 fn a_disk_of_a_zfs_pool_is_purged_only_if_it_may_be_lost() {
     #[rustfmt::skip]
     let table = [
-        ("xvdb", "",                  "disk_setup.xvdb: /dev/xvdb stays as it is: xvdb is a part of a ZFS pool (say `overwrite: true`"),
+        ("xvdb", "",                  "test:1:14: disk_setup.xvdb: /dev/xvdb stays as it is: xvdb is a part of a ZFS pool (say `overwrite: true`"),
         ("xvdb", ", overwrite: true", ""),
-        ("xvdc", "",                  "disk_setup.xvdc: /dev/xvdc stays as it is: xvdc1 is a part of a ZFS pool (say `overwrite: true`"),
+        ("xvdc", "",                  "test:1:14: disk_setup.xvdc: /dev/xvdc stays as it is: xvdc1 is a part of a ZFS pool (say `overwrite: true`"),
         ("xvdc", ", overwrite: true", ""),
     ];
     for (disk, more, says) in table {
@@ -66,7 +66,7 @@ fn a_disk_that_comes_late_is_waited_for_and_so_is_what_udev_says_of_it() {
     let is_made = (true, String::new());
     assert_eq!(late(&[], &disk), is_made);
     assert_eq!(late(&there, &record("E:DEVTYPE=disk\n")), is_made);
-    let says = "disk_setup.vdd: /dev/vdd stays as it is: it holds ceph_bluestore \
+    let says = "test:1:14: disk_setup.vdd: /dev/vdd stays as it is: it holds ceph_bluestore \
         (say `overwrite: true` if what is on it may be lost)";
     let holds = late(&there, &record("E:ID_FS_TYPE=ceph_bluestore\n"));
     assert_eq!(holds, (false, says.to_owned()));
@@ -83,14 +83,14 @@ fn a_disk_that_cannot_be_read_is_not_taken_for_an_empty_one() {
     let overwrite = "disk_setup: {xvdb: {layout: true, overwrite: true}}";
     #[rustfmt::skip]
     let table = [
-        (0,          "disk_setup: {xvdb: {layout: true}}",                                     "disk_setup.xvdb"),
-        (1024,       "disk_setup: {xvdb: {layout: true}}",                                     "disk_setup.xvdb"),
-        (0,          overwrite,                                                                "disk_setup.xvdb"),
+        (0,          "disk_setup: {xvdb: {layout: true}}",                                     "test:1:14: disk_setup.xvdb"),
+        (1024,       "disk_setup: {xvdb: {layout: true}}",                                     "test:1:14: disk_setup.xvdb"),
+        (0,          overwrite,                                                                "test:1:14: disk_setup.xvdb"),
         // The second copy of a GPT.
-        (SIZE - 512, overwrite,                                                                "disk_setup.xvdb"),
-        (0,          "disk_setup: {xvdb: {layout: remove}}",                                   "disk_setup.xvdb"),
-        (1024,       "fs_setup: [{device: xvdb, filesystem: ext4, partition: none}]",          "fs_setup[0]"),
-        (1024,       "fs_setup: [{device: xvdb, filesystem: ext4}]",                           "fs_setup[0]"),
+        (SIZE - 512, overwrite,                                                                "test:1:14: disk_setup.xvdb"),
+        (0,          "disk_setup: {xvdb: {layout: remove}}",                                   "test:1:14: disk_setup.xvdb"),
+        (1024,       "fs_setup: [{device: xvdb, filesystem: ext4, partition: none}]",          "test:1:21: fs_setup[0]"),
+        (1024,       "fs_setup: [{device: xvdb, filesystem: ext4}]",                           "test:1:21: fs_setup[0]"),
     ];
     for (from, config, key) in table {
         let broken = Broken {

@@ -179,6 +179,7 @@ impl Reader<'_> {
             place: place.map(|value| value.place.clone()),
             message: self.tidy(&said.message),
             hint: said.hint.map(|hint| self.tidy(&hint)),
+            is_of_machine: false,
         }
     }
 
