@@ -149,7 +149,9 @@ impl Module for Mounts {
             );
             let hint =
                 "put it on the root file system, or run `firstlight run mounts --force` later";
-            plan.problems.push(Problem::error(None, message).hint(hint));
+            let place = &given.get("filename").unwrap_or(given).place;
+            let problem = Problem::error(Some(place.clone()), message).of_machine();
+            plan.problems.push(problem.hint(hint));
             None
         });
         let swap_line = swap.as_ref().map(swap::Swap::line);

@@ -68,6 +68,7 @@ fn what_another_machine_may_have_is_no_mistake_of_a_document() {
 disk_setup: {/dev/nosuch: {layout: true}}
 fs_setup: [{device: /dev/sdf, filesystem: zfs}]
 mounts: [[/dev/sdf, /data]]
+swap: {size: auto}
 random_seed: {command: [pollinate], command_required: true}
 timezone: Europe/Paris
 keyboard: {layout: de}

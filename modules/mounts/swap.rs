@@ -131,7 +131,8 @@ fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
             let Some(memory) = memory(probe) else {
                 let message =
                     "swap.size: how much memory there is cannot be read, so there is no swap file";
-                return Err(Problem::warning(None, message));
+                let place = &field("size").unwrap_or(given).place;
+                return Err(Problem::warning(Some(place.clone()), message).of_machine());
             };
             suggested(memory, free, most)
         }
@@ -150,7 +151,8 @@ fn wanted(given: &Value, probe: &dyn Probe) -> Result<Option<Swap>, Problem> {
     if free.is_some_and(|free| free < bytes) {
         let free = free.unwrap_or_default() / MIB;
         let message = format!("swap: {file} needs {mebibytes} MiB, and {free} MiB are free there");
-        return Err(Problem::error(None, message));
+        let place = &field("size").unwrap_or(given).place;
+        return Err(Problem::error(Some(place.clone()), message).of_machine());
     }
     let effects = made(&file, mebibytes, dir, probe);
     Ok(Some(Swap { file, effects }))

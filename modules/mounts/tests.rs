@@ -406,7 +406,8 @@ fn a_swap_file_is_not_made_below_what_is_mounted_later() {
     let steps: Vec<&str> = plan.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(steps, ["fstab"]);
     let said = plan.problems[0].to_string();
-    let wanted = "swap: /data/swap/one is not made, for /data is not mounted yet (put it";
+    let wanted =
+        "test:1:29: swap: /data/swap/one is not made, for /data is not mounted yet (put it";
     assert!(said.starts_with(wanted), "{said}");
 
     let mounted = format!("{}23 22 202:16 / /data rw - ext4 /dev/xvdb rw\n", MOUNTS.1);
@@ -442,7 +443,7 @@ fn a_bad_entry_costs_itself_alone_and_is_told_with_its_place() {
         ("swap: {size: 1K}",                        "test:1:14: swap.size: expected at least 1 MiB"),
         ("swap: {size: auto, maxsize: auto}",       "test:1:29: swap.maxsize: expected a number of bytes"),
         ("swap: {size: 1G, filename: swap}",        "test:1:28: swap.filename: expected an absolute path without blanks"),
-        ("swap: {size: auto}",                      "swap.size: how much memory there is cannot be read"),
+        ("swap: {size: auto}",                      "test:1:14: swap.size: how much memory there is cannot be read"),
     ];
     for (config, says) in table {
         let plan = setting(&[]).plan::<Mounts>(config);
@@ -461,7 +462,7 @@ fn a_bad_entry_costs_itself_alone_and_is_told_with_its_place() {
     let said = full.problems[0].to_string();
     assert_eq!(
         said,
-        "swap: /swap.img needs 64 MiB, and 1 MiB are free there"
+        "test:1:14: swap: /swap.img needs 64 MiB, and 1 MiB are free there"
     );
 }
 
