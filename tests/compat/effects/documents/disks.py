@@ -161,6 +161,7 @@ mounts:
     config("mounts: without a mount point", "mounts: [[xvdb, /data], [xvdb, null], [xvdc, /srv/c]]", prepare=DISKS),
     config("mounts: swap space on a disk", "mounts: [[xvdb, none, swap, sw, 0, 0]]", prepare=DISKS),
     config("mounts: a bad entry beside a good one", "mounts: [xvdb, [xvdc, /srv/c]]", prepare=DISKS),
+    config("mounts: a password", "mounts: [[//srv.example/x, /mnt/x, cifs, 'username=u,password=hunter2']]", prepare=DISKS),
     config("mounts: a blank in the mount point", "mounts: [[xvdb, '/my data']]", prepare=DISKS),
     config("mounts: lines of others and of an earlier instance", "mounts: [[xvdb, /data]]", prepare=DISKS + r"""
 printf '# mine\n\nUUID=1 / ext4 defaults 0 1\nxvdq /old auto defaults,comment=cloudconfig 0 2\n' >/etc/fstab

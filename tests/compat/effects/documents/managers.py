@@ -292,6 +292,20 @@ salt_minion:
     config("puppet: off", "puppet: {install: false, start_service: false}", prepare=PUPPET),
     config("chef: an image without a template", "chef: {%s}" % CHEF, prepare=image(
         "chef-client", more="rm /etc/cloud/templates/chef_client.rb.tmpl")),
+    config("puppet: a configuration that is a text",
+           'puppet: {install: false, exec: true, conf: "[agent]\\nserver = p.example.org\\n"}', prepare=PUPPET),
+    config("puppet: a password", "puppet: {conf: {agent: {http_proxy_password: hunter2}}, start_service: false}", prepare=PUPPET),
+    config("salt_minion: a configuration that is a text", 'salt_minion: {conf: "master: salt.example.com\\n"}', prepare=MINION),
+    config("salt_minion: a password", "salt_minion: {conf: {master: a, mysql.pass: hunter2}}", prepare=MINION),
+    config("mcollective: a configuration that is a text", "mcollective: {conf: 'loglevel: debug'}", prepare=image()),
+    config("chef: a key that is no text", "chef: {%s, exec: true, validation_cert: [a]}" % CHEF, prepare=image("chef-client")),
+    config("ansible: options that cloud-init does not name", """
+ansible:
+  install_method: distro
+  package_name: ansible
+  setup_controller:
+    run_ansible: [{playbook_dir: /srv, playbook_name: start.yml, become_user: root, limit: all}]
+""", image=LISTED, prepare=ANSIBLE),
     config("field: a node of Chef as a launch template has it", """
 package_update: true
 packages: [git, jq]

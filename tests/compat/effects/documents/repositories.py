@@ -166,6 +166,18 @@ rh_subscription:
              prepare=there(python=["subscription-manager"])),
     insisted("rh_subscription: not enough", "rh_subscription: {activation-key: secret}",
              prepare=there(python=["subscription-manager"])),
+    insisted("rh_subscription: a server that is no text",
+             "rh_subscription: {username: joe, password: secret, server-hostname: [a], auto-attach: true}",
+             prepare=there(python=["subscription-manager"])),
+    insisted("landscape: options that its schema does not name",
+             "landscape: {client: {account_name: acme, computer_title: web, script_users: ALL, exchange_interval: 600}}",
+             prepare=there(python=["landscape-config"])),
+    insisted("lxd: storage of no kind", "lxd: {init: {storage_backend: zzz}}", prepare=there("snap", "lxd", "lxc")),
+    insisted("zypper: a password", """
+zypper: {repos: [{id: a, baseurl: 'http://a.example/'}], config: {credentials.global.password: hunter2}}
+""", prepare=ZYPP_CONF),
+    insisted("yum_repos: a token", "yum_repos: {a: {baseurl: 'https://h.example/?token=hunter2'}}"),
+    insisted("apk_repos: a password", "apk_repos: {alpine_repo: {version: v3.20, base_url: 'https://u:hunter2@h.example'}}"),
     insisted("spacewalk", "spacewalk: {server: sw.example.com, proxy: proxy.example.com, activation_key: secret}",
              prepare=there(python=["rhnreg_ks", "rhn-profile-sync"])),
 ]
