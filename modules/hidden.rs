@@ -51,9 +51,8 @@ fn interpreter(name: &str, probe: &dyn Probe) -> Option<String> {
     (file.starts_with("python") || file == "platform-python").then(|| path.to_owned())
 }
 
-/// What ends names of secrets beside those that all of firstlight knows: of settings, and of parameters
-/// of addresses.
-const SETTINGS: [&str; 3] = ["pass", "pwd", "psk"];
+/// The last words of the names of an address's parameters that are secret, beside those that are secret
+/// everywhere.
 const PARAMETERS: [&str; 5] = ["auth", "credential", "key", "sig", "signature"];
 
 /// Whether an address may carry a password or a token: `https://user:password@host/`,
@@ -63,8 +62,9 @@ pub(crate) fn has_password(text: &str) -> bool {
     let is_secret = |parameter: &str| {
         let pair = parameter.split_once('=');
         pair.is_some_and(|(name, value)| {
-            let is_named_so = is_secret_setting(name) || PARAMETERS.contains(&last_word(name));
-            !value.is_empty() && is_named_so
+            let mut words = name.rsplit(|c: char| !c.is_ascii_alphanumeric());
+            let is_word = words.next().is_some_and(|last| PARAMETERS.contains(&last));
+            !value.is_empty() && (is_word || is_secret_name(name))
         })
     };
     let rest = text.split_once("://").map(|(_, rest)| rest);
@@ -74,25 +74,13 @@ pub(crate) fn has_password(text: &str) -> bool {
     })
 }
 
-/// Whether what a setting of this name says is a secret: `http_proxy_password`, `mysql.pass`.
-pub(crate) fn is_secret_setting(name: &str) -> bool {
-    let name = name.trim().to_ascii_lowercase();
-    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    is_secret_name(name) || SETTINGS.contains(&last_word(name))
-}
-
-fn last_word(name: &str) -> &str {
-    let mut words = name.rsplit(|c: char| !c.is_ascii_alphanumeric());
-    words.next().unwrap_or_default()
-}
-
 /// Whether there is a secret in a value: by the names in it, in an address, or as a private key.
 pub(crate) fn is_in(value: &Value) -> bool {
     match &value.kind {
         Kind::List(list) => list.iter().any(is_in),
         Kind::Map(map) => map.iter().any(|(key, value)| {
             let name = key.to_text().unwrap_or_default();
-            is_in(value) || is_secret_setting(&name) && !value.is_null()
+            is_in(value) || is_secret_name(&name) && !value.is_null()
         }),
         Kind::String(text) => text.contains("PRIVATE KEY-----") || text.lines().any(has_password),
         _ => false,

@@ -11,7 +11,7 @@ use contract::effect::{
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
-use contract::secret::Secret;
+use contract::secret::{Secret, is_secret_name};
 use contract::yaml::{self, Value};
 use serde::Deserialize;
 
@@ -355,7 +355,7 @@ impl<'a> Agent<'a> {
         if !settings.is_empty() {
             let is_secret = settings.iter().any(|setting| {
                 let value = setting.value.expose();
-                hidden::is_secret_setting(&setting.name) || hidden::has_password(value)
+                is_secret_name(&setting.name) || hidden::has_password(value)
             });
             effects.push(Effect::Block(Box::new(BlockSpec {
                 what: "Puppet's configuration".to_owned(),

@@ -10,6 +10,7 @@ use contract::machine::Probe;
 use contract::place::Place;
 use contract::plan::{Problem, Step};
 use contract::schema::Shape;
+use contract::secret::is_secret_name;
 use contract::yaml::{Kind, Mapping, Value};
 
 use crate::fields::{self, wrong};
@@ -110,7 +111,7 @@ impl Repository {
 
     fn effect(&self, path: PathBuf, text: String) -> Effect {
         let is_secret = |(name, lines): &(String, Vec<String>)| {
-            hidden::is_secret_setting(name) || lines.iter().any(|line| hidden::has_password(line))
+            is_secret_name(name) || lines.iter().any(|line| hidden::has_password(line))
         };
         hidden::file(path, text, self.options.iter().any(is_secret))
     }

@@ -9,6 +9,7 @@ use contract::effect::{BlockSpec, Effect, Mode, Text};
 use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
+use contract::secret::is_secret_name;
 use contract::yaml::{Mapping, Value};
 use serde::Deserialize;
 
@@ -209,7 +210,7 @@ fn settings_of(settings: &Mapping, ctx: &Context<'_>, plan: &mut Plan) {
 fn has_secret(text: &str) -> bool {
     let settings = text.lines().filter(|line| !line.starts_with('#'));
     let mut pairs = settings.filter_map(|line| line.split_once('='));
-    pairs.any(|(name, value)| hidden::is_secret_setting(name) || hidden::has_password(value))
+    pairs.any(|(name, value)| is_secret_name(name) || hidden::has_password(value))
 }
 
 /// The text without the settings that an earlier boot, or cloud-init, has added. What cloud-init added has

@@ -5,7 +5,7 @@ use std::path::Path;
 use contract::effect::{Effect, Mode};
 use contract::machine::Probe;
 use contract::plan::Problem;
-use contract::secret::Secret;
+use contract::secret::{Secret, is_secret_name};
 
 use crate::hidden;
 
@@ -78,7 +78,7 @@ pub(super) fn has_secret(line: &str) -> bool {
     let (source, options) = (fields.first(), fields.get(3));
     let is_secret = |option: &str| {
         let pair = option.split_once('=');
-        pair.is_some_and(|(name, value)| !value.is_empty() && hidden::is_secret_setting(name))
+        pair.is_some_and(|(name, value)| !value.is_empty() && is_secret_name(name))
     };
     !line.starts_with('#')
         && (source.is_some_and(|source| hidden::has_password(source))

@@ -61,16 +61,41 @@ const NAMES: [&str; 9] = [
     "secret_access_key",
 ];
 
-/// Whether the value of a key that is called so is a secret.
+/// The last words of such names.
+const WORDS: [&str; 3] = ["pass", "pwd", "psk"];
+
+/// Whether the value of a key that is called so is a secret: `http_proxy_password`, `mysql.pass`,
+/// `password2`.
 #[must_use]
 pub fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    name != "lock_passwd" && NAMES.iter().any(|end| name.ends_with(end))
+    let name = name.trim().to_ascii_lowercase().replace('-', "_");
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let mut words = name.rsplit(|c: char| !c.is_ascii_alphanumeric());
+    let is_word = words.next().is_some_and(|last| WORDS.contains(&last));
+    name != "lock_passwd" && (is_word || NAMES.iter().any(|end| name.ends_with(end)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_secrets_are_known() {
+        #[rustfmt::skip]
+        let table = [
+            ("http_proxy_Password", true),
+            ("mysql.pass",          true),
+            ("api-key",             true),
+            ("password2",           true),
+            ("pass",                true),
+            ("lock_passwd",         false),
+            ("bypass",              false),
+            ("credentials",         false),
+        ];
+        for (name, wanted) in table {
+            assert_eq!(is_secret_name(name), wanted, "{name}");
+        }
+    }
 
     #[test]
     fn a_secret_does_not_show_itself() {
