@@ -25,6 +25,8 @@ mod tests;
 use caller::Caller;
 
 const NAME: &str = "ansible";
+/// In characters: those of Bitbucket and GitLab have 20 and more.
+const SHORTEST_TOKEN: usize = 20;
 
 /// Installs Ansible and lets it work.
 pub(crate) struct Ansible;
@@ -308,7 +310,7 @@ fn needed(told: &mut Told<'_>, key: &str) -> Option<String> {
 /// everybody would see a password or a token in it.
 fn address(told: &mut Told<'_>, key: &str) -> Option<String> {
     let address = needed(told, key)?;
-    if !hidden::has_password(&address) || is_login_of_ssh(&address) {
+    if !hidden::has_password(&address) || is_login_alone(&address) {
         return Some(address);
     }
     let name = told.name(key);
@@ -321,13 +323,15 @@ fn address(told: &mut Told<'_>, key: &str) -> Option<String> {
     None
 }
 
-/// `ssh://git@host/path`: a name, and no password.
-fn is_login_of_ssh(address: &str) -> bool {
+/// `ssh://git@host/path`, `https://org@dev.azure.com/path`: a name, and no password. A token may stand
+/// there as well, and is longer than names are.
+fn is_login_alone(address: &str) -> bool {
     let parts = address.split_once("://");
     parts.is_some_and(|(scheme, rest)| {
-        let user = rest.split_once('@').map(|(user, _)| user);
+        let user = rest.split_once('@').map_or(rest, |(user, _)| user);
         let is_ssh = scheme.split('+').any(|part| part == "ssh");
-        is_ssh && user.is_some_and(|user| !user.contains(':')) && !rest.contains('?')
+        let is_name = is_ssh || user.len() < SHORTEST_TOKEN;
+        is_name && !user.contains([':', '/']) && !rest.contains('?')
     })
 }
 

@@ -200,7 +200,9 @@ fn a_password_in_the_address_of_a_repository_is_refused() {
         ("ssh://git@github.com/a/b.git",       true),
         ("git+ssh://git@github.com/a/b.git",   true),
         ("ssh://git:hunter2@github.com/a.git", false),
-        ("https://hunter2@github.com/a/b.git", false),
+        ("https://org@dev.azure.com/org/a",    true),
+        ("https://ghp_0123456789abcdefghij@github.com/a/b.git", false),
+        ("https://u:p/w@example.com/a/b",      false),
         ("https://u:hunter2@example.com/a/b",  false),
         ("https://h/a.git?private_token=x",    false),
     ];
