@@ -64,7 +64,7 @@ def of(container: dict, machine: dict) -> tuple[str, str]:
     parts = [HEAD.format(rounds=rounds, machine=there)]
     for boot, says in BOOTS.items():
         own = [one for one in boots if one["boot"] == boot]
-        parts += [f"## {says.capitalize()}\n", _medians(own), _differences(own), _ready(own)]
+        parts += [f"## {says.capitalize()}\n", _medians(own), _times(own), _differences(own), _ready(own)]
     parts += [_machines(machine["boots"]), "## On disk\n", _disk(container["installed"])]
     return "\n".join(parts), picture(boots)
 
@@ -75,7 +75,7 @@ def _machines(boots: Sequence[dict]) -> str:
     lines = [MACHINES.format(rounds=rounds, kernel=boots[0]["kernel"].split("+")[0])]
     for boot, says in BOOTS.items():
         own = [one for one in boots if one["boot"] == boot]
-        lines += [f"{says.capitalize()}:\n", _table(own, IMAGES[1:], COUNTED)]
+        lines += [f"{says.capitalize()}:\n", _table(own, IMAGES[1:], COUNTED), _times(own)]
     return "\n".join(lines)
 
 
@@ -87,6 +87,12 @@ def _values(boots: Sequence[dict], image: str, key: str) -> list[float]:
 
 def _medians(boots: Sequence[dict]) -> str:
     return _table(boots, IMAGES, FIGURES)
+
+
+def _times(boots: Sequence[dict]) -> str:
+    """cloud-init's units with what they run, as firstlight runs programs where cloud-init has Python do it."""
+    units, own = (median(_values(boots, *of)) for of in (("cloud-init", "units_cpu_ms"), ("firstlight", "own_cpu_ms")))
+    return f"All that cloud-init's units use, with their programs, is {number(units / own)} times what firstlight uses itself.\n"
 
 
 def _table(boots: Sequence[dict], images: Sequence[str], figures: Sequence[tuple[str, str, str]]) -> str:
