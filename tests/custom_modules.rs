@@ -315,6 +315,7 @@ fn a_module_that_others_could_exchange_is_not_used() {
     let table = [
         // a directory of others     what the program is       is it used?
         ("usr/lib/firstlight",       "",                       false),
+        ("",                         "",                       false),
         ("srv/open",                 "/srv/bin/site",          true),
         ("srv/open",                 "../../../../srv/bin/site", true),
         ("srv/open",                 "/srv/open/site",         false),

@@ -108,7 +108,7 @@ def _look(fixture: Fixture, variant: Variant) -> Figures:
 
 def _own(fixture: Fixture, variant: Variant) -> list[dict[str, int]]:
     """What its processes used themselves, without what they ran. firstlight counts from its own first
-    instruction on, so what it takes to load it is added."""
+    instruction on, so what it takes to load it is added, and to read a command line."""
     if variant.name == "firstlight":
         loading = _loading_us() if fixture.machine.floor == "container" else _loading_inside_us(fixture)
         return [used | {"cpu_us": used["cpu_us"] + loading} for used in _report(fixture).get("used", [])]
@@ -117,7 +117,7 @@ def _own(fixture: Fixture, variant: Variant) -> list[dict[str, int]]:
 
 @functools.cache
 def _loading_us() -> int:
-    """What a process that does nothing but load firstlight, and say its version, takes."""
+    """What a process takes that loads firstlight, reads its command line, and says its version."""
 
     def once() -> float:
         silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]

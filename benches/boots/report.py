@@ -48,14 +48,14 @@ Figures are medians of {rounds} rounds, times are from the start of systemd, on 
 The bare image makes an RSA host key before sshd starts, as cloud-init does; firstlight makes it when logins
 are open.
 What cloud-init's own processes used has in it what systemd's executor did in them before (some 10 ms each);
-of firstlight's that is left out, and what it takes to load the program is in it.
+of firstlight's that is left out, and what `firstlight --version` takes is in it instead, for each of its processes.
 `benches/boot` makes this page anew.
 
 ![Time to sshd and until all is done](boot.svg)
 """
 
 
-def of(container: dict, machine: dict) -> tuple[str, str]:
+def of(container: dict, machine: dict | None = None) -> tuple[str, str]:
     """The page, and its picture, of the boots in containers and in virtual machines."""
     boots = container["boots"]
     rounds = max(boot["round"] for boot in boots)
@@ -65,7 +65,9 @@ def of(container: dict, machine: dict) -> tuple[str, str]:
     for boot, says in BOOTS.items():
         own = [one for one in boots if one["boot"] == boot]
         parts += [f"## {says.capitalize()}\n", _medians(own), _times(own), _differences(own), _ready(own)]
-    parts += [_machines(machine["boots"]), "## On disk\n", _disk(container["installed"])]
+    if machine:
+        parts.append(_machines(machine["boots"]))
+    parts += ["## On disk\n", _disk(container["installed"])]
     return "\n".join(parts), picture(boots)
 
 

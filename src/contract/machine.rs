@@ -43,7 +43,8 @@ pub trait Probe {
     /// What the kernel said, and [`io::ErrorKind::FileTooLarge`] over the limit.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
 
-    /// Up to `len` bytes of a device from `offset` on, links followed; `None` if there is none.
+    /// Up to `len` bytes of a device from `offset` on, or of a file, which may be larger than what [`Self::read`]
+    /// takes; links followed; `None` if there is none.
     ///
     /// # Errors
     /// What the kernel said.
@@ -155,7 +156,8 @@ pub trait Probe {
 fn lines_of<'a>(text: &'a [u8], name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
     let is_own = move |line: &&[u8]| {
         let rest = line.strip_prefix(name.as_bytes());
-        rest.is_some_and(|rest| rest.starts_with(b":"))
+        // No name has a colon in it, and only the first field is one.
+        rest.is_some_and(|rest| rest.starts_with(b":")) && !name.contains(':')
     };
     let lines = text.split(|byte| *byte == b'\n').filter(is_own);
     lines.map(|line| String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)))
@@ -281,4 +283,35 @@ pub trait Machine: Probe {
     /// # Errors
     /// When the kernel could not write.
     fn append(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<(), EffectError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeMachine;
+
+    #[test]
+    fn a_name_is_the_whole_first_field() {
+        let machine = FakeMachine::with(&[
+            (
+                "/etc/passwd",
+                "rooty:x:1:1::/:\nroot:x:0:0:root:/root:/bin/sh\r\n",
+            ),
+            ("/etc/group", "adm:x:4:syslog\nno number\n"),
+        ]);
+        let table = [
+            ("root", Some(0)),
+            ("rooty", Some(1)),
+            ("roo", None),
+            ("root:x", None),
+            ("", None),
+        ];
+        for (name, uid) in table {
+            let found = machine.user(name).unwrap();
+            assert_eq!(found.map(|account| account.uid), uid, "{name}");
+        }
+        assert_eq!(machine.user("root").unwrap().unwrap().shell, "/bin/sh");
+        assert_eq!(machine.group("adm").unwrap(), Some(4));
+        assert_eq!(machine.group("adm:x").unwrap(), None);
+    }
 }

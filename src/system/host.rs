@@ -269,9 +269,16 @@ impl Probe for Host {
     }
 
     fn is_trusted(&self, path: &Path) -> io::Result<bool> {
+        let is_own = |found: &FileStat| {
+            let is_own = found.st_uid == 0 || found.st_uid == geteuid().as_raw();
+            is_own && found.st_mode & 0o022 == 0
+        };
         let mut left = names(path);
         let mut at = PathBuf::from("/");
         let mut links = 0;
+        if !self.stat(&at)?.as_ref().is_some_and(is_own) {
+            return Ok(false);
+        }
         while let Some(name) = left.pop() {
             if name == ".." {
                 at.pop();
@@ -292,8 +299,7 @@ impl Probe for Host {
                 left.extend(names(&to));
                 continue;
             }
-            let is_own = found.st_uid == 0 || found.st_uid == geteuid().as_raw();
-            if !is_own || found.st_mode & 0o022 != 0 {
+            if !is_own(&found) {
                 return Ok(false);
             }
             at = next;

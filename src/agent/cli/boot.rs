@@ -48,18 +48,15 @@ impl Boot {
     pub(super) fn of_a_unit(words: impl Iterator<Item = OsString>) -> Option<Self> {
         let words: Vec<OsString> = words.collect();
         let words: Option<Vec<&str>> = words.iter().map(|word| word.to_str()).collect();
-        let (stage, fail) = match words?.as_slice() {
-            ["boot"] => (None, false),
-            ["boot", "--fail"] => (None, true),
-            ["boot", "--stage", "final"] => (Some(StageArg::Final), false),
-            ["boot", "--stage", "final", "--fail"] => (Some(StageArg::Final), true),
+        let (stage, wait, fail) = match words?.as_slice() {
+            ["boot"] => (None, None, false),
+            ["boot", "--fail"] => (None, None, true),
+            ["boot", "--stage", "final"] => (Some(StageArg::Final), None, false),
+            ["boot", "--stage", "final", "--fail"] => (Some(StageArg::Final), None, true),
+            ["boot", "--wait", "config"] => (None, Some(StageArg::Config), false),
             _ => return None,
         };
-        Some(Self {
-            stage,
-            wait: None,
-            fail,
-        })
+        Some(Self { stage, wait, fail })
     }
 
     pub(super) fn run(self, target: &Target) -> anyhow::Result<ExitCode> {

@@ -23,7 +23,7 @@ const MAX_VALUES: usize = 1 << 16;
 const MAX_SAID: usize = 500;
 /// Where a secret may stand: what is made of it there is never shown, and no argument. A file that one is
 /// in becomes secret.
-const FOR_SECRETS: [&str; 2] = [".file.content", ".tool.stdin"];
+const FOR_SECRETS: [&str; 3] = [".file.content", ".file.content_base64", ".tool.stdin"];
 
 /// Reads answers of a module.
 pub(super) struct Reader<'a> {

@@ -253,7 +253,9 @@ impl Maker<'_> {
                 let bytes = base64::decode(text.expose());
                 let wrong = || ".file.content_base64: that is no base64".to_owned();
                 let bytes = bytes.ok_or_else(wrong)?;
-                let holds_secret = (self.is_secret)(&String::from_utf8_lossy(&bytes));
+                // Bytes are one as base64, too.
+                let holds_secret = (self.is_secret)(&String::from_utf8_lossy(&bytes))
+                    || (self.is_secret)(text.expose());
                 (bytes, holds_secret)
             }
             _ => return Err(".file: expected either `content` or `content_base64`".to_owned()),

@@ -49,6 +49,8 @@ fn walk(
                 walk(value, None, inner, is_secret, found);
             }
         }
+        // `False` stands in too many texts.
+        Kind::Null | Kind::Bool(_) => {}
         _ if is_secret => {
             // Bytes are base64 in the question, and text or not once the program has decoded them.
             let (text, in_question) = match &value.kind {

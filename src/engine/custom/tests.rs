@@ -11,6 +11,8 @@ use contract::yaml::{self, Kind, Limits};
 
 use super::*;
 
+mod secrets;
+
 macro_rules! own {
     ($type:ident, $name:literal, $stage:ident) => {
         struct $type;
@@ -77,6 +79,7 @@ keys:
       users: {type: array, items: {type: string}}
       password: {type: string}
       code: {type: string, writeOnly: true}
+      allow_password: {type: boolean}
     required: [port]
     additionalProperties: false
 ";
@@ -429,61 +432,6 @@ fn an_answer_has_its_limits() {
         let (plan, _) = answered(CONFIG, Ok(effect(&text).leak()));
         assert_eq!(plan.lines(), [wanted]);
     }
-}
-
-#[test]
-fn a_secret_of_the_section_stands_where_nobody_sees_it_or_the_answer_is_refused() {
-    let effect = [
-        (
-            r#"{"tool": {"what": "x", "argv": ["x", "--code=tr0ub4dor"]}}"#,
-            "tool.argv[1]",
-        ),
-        (
-            r#"{"tool": {"what": "x", "argv": ["x"], "env": {"CODE": "tr0ub4dor"}}}"#,
-            "tool.env.CODE",
-        ),
-        (
-            r#"{"run": {"label": "tr0ub4dor", "argv": ["x"]}}"#,
-            "run.label",
-        ),
-        (
-            r#"{"file": {"path": "/tr0ub4dor", "content": ""}}"#,
-            "file.path",
-        ),
-        (r#"{"console": {"text": "hunter2"}}"#, "console.text"),
-    ];
-    for (effect, path) in effect {
-        let answer = format!(r#"{{"steps": [{{"name": "a", "effects": [{effect}]}}]}}"#);
-        let problem = problem_of(answer.leak());
-        let wanted =
-            format!("steps[0].effects[0].{path}: a secret of the configuration would be seen here");
-        assert!(problem.contains(&wanted), "{problem}");
-        assert!(
-            !problem.contains("tr0ub4dor") && !problem.contains("hunter2"),
-            "{problem}"
-        );
-    }
-    for content in [
-        r#""content": "hunter2""#,
-        r#""content_base64": "YSBodW50ZXIyCg==""#,
-    ] {
-        let file = format!(r#"{{"file": {{"path": "/a", {content}}}}}"#);
-        let readable = format!(r#"{{"steps": [{{"name": "a", "effects": [{file}]}}]}}"#);
-        let problem = problem_of(readable.leak());
-        assert!(
-            problem.contains("file.mode: everybody could read a secret"),
-            "{problem}"
-        );
-    }
-}
-
-#[test]
-fn a_secret_of_bytes_is_kept_in_both_of_its_forms() {
-    let config = "site: {port: 80, code: !!binary dHIwdWI0ZG9y}\n";
-    let problem =
-        r#"{"problems": [{"severity": "notice", "message": "dHIwdWI0ZG9y or tr0ub4dor?"}]}"#;
-    let (plan, _) = answered(config, Ok(problem));
-    assert_eq!(plan.problems[0].to_string(), "‹secret› or ‹secret›?");
 }
 
 #[test]

@@ -43,7 +43,6 @@ def boot(launch: Launch, times: int, key: Rule, clock: str = "") -> Boot:
 THREE = (boot(FIRST, 1, NEW_HOST_KEY), boot(FIRST, 1, SAME_HOST_KEY, clock="1970-01-01"), boot(SECOND, 2, NEW_HOST_KEY))
 
 
-
 def _seal(fixture: Fixture) -> None:
     """The last step of an image's build, with everything at work as on any machine."""
     fixture.memory["machine id"] = fixture.out("cat", "/etc/machine-id")
