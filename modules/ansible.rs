@@ -129,6 +129,7 @@ fn install(
             steps.push(Step::new("install", wanted));
         }
         Method::Pip if caller.has_ansible(ctx.probe) => {}
+        Method::Pip if has_secret(&package.name) => refuse(told, "package_name"),
         Method::Pip => {
             let has_pip = ["pip3", "pip"].map(|name| distribution::has_program(ctx.probe, name));
             if !has_pip.contains(&true) {
@@ -310,9 +311,14 @@ fn needed(told: &mut Told<'_>, key: &str) -> Option<String> {
 /// everybody would see a password or a token in it.
 fn address(told: &mut Told<'_>, key: &str) -> Option<String> {
     let address = needed(told, key)?;
-    if !hidden::has_password(&address) || is_login_alone(&address) {
-        return Some(address);
+    if has_secret(&address) {
+        refuse(told, key);
+        return None;
     }
+    Some(address)
+}
+
+fn refuse(told: &mut Told<'_>, key: &str) {
     let name = told.name(key);
     let message = format!("{name}: everybody would see a password or a token in the address");
     let place = told.get(key).map(|value| value.place.clone());
@@ -320,19 +326,29 @@ fn address(told: &mut Told<'_>, key: &str) -> Option<String> {
                 `credential.helper` of its configuration names";
     told.problems
         .push(Problem::error(place, message).hint(hint));
-    None
 }
 
-/// `ssh://git@host/path`, `https://org@dev.azure.com/path`: a name, and no password. A token may stand
-/// there as well, and is longer than names are.
-fn is_login_alone(address: &str) -> bool {
-    let parts = address.split_once("://");
-    parts.is_some_and(|(scheme, rest)| {
-        let user = rest.split_once('@').map_or(rest, |(user, _)| user);
-        let is_ssh = scheme.split('+').any(|part| part == "ssh");
-        let is_name = is_ssh || user.len() < SHORTEST_TOKEN;
-        is_name && !user.contains([':', '/']) && !rest.contains('?')
-    })
+/// Whether there is a password or a token in an address, and not only a name, as in
+/// `ssh://git@host/path` and `https://org@dev.azure.com/path`.
+fn has_secret(address: &str) -> bool {
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    let is_ssh = scheme.split('+').any(|part| part == "ssh");
+    // A token is longer than most names, and looks like none.
+    let is_token = |user: &str| {
+        let is_long = user.len() >= SHORTEST_TOKEN && !is_ssh && !user.contains('%');
+        is_long && user.contains(|c: char| c.is_ascii_digit())
+    };
+    // With a `/` in a password, what is before that looks like a host and its port.
+    let port = authority.split_once(':').map(|(_, port)| port);
+    let is_cut = user.is_none() && port.is_some_and(|port| port.parse::<u16>().is_err());
+    let asks = rest.split_once('?').map(|(_, asks)| format!("://?{asks}"));
+    user.is_some_and(|user| user.contains(':') || is_token(user))
+        || is_cut && rest.contains('@') && !authority.starts_with('[')
+        || asks.is_some_and(|asks| hidden::has_password(&asks))
 }
 
 /// `--clean`, `--inventory=hosts`: every field but these is an option. False leaves it out. In

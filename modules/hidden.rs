@@ -135,7 +135,7 @@ mod tests {
             ("{api: {Password: a}}",                       true),
             ("{mysql.pass: a}",                            true),
             ("{password2: a}",                             true),
-            ("[a, {db_pwd: a}]",                           true),
+            ("[a, {db_pass: a}]",                          true),
             ("{proxy: 'http://u:hunter2@h'}",              true),
             ("{id: \"-----BEGIN PRIVATE KEY-----\\nMII\"}", true),
             ("{password: null}",                           false),

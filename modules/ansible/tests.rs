@@ -192,6 +192,23 @@ fn what_is_there_already_is_left_alone() {
 }
 
 #[test]
+fn a_package_of_pip_may_be_an_address_without_a_password() {
+    for (address, is_good) in [
+        ("git+https://example.com/x.git@v1", true),
+        ("git+https://u:hunter2@example.com/x.git", false),
+    ] {
+        let config = format!("ansible: {{install_method: pip, package_name: '{address}'}}");
+        let plan = plan(&[], &config);
+        let is_asked = commands(&plan).iter().any(|line| line.contains(address));
+        assert_eq!(is_asked, is_good, "{address}: {:?}", plan.problems);
+        assert!(!format!("{plan:?}").contains("hunter2"), "{plan:?}");
+        let place = "test:1:46: ansible.package_name: everybody would see a password";
+        let said: String = plan.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(said.starts_with(place), !is_good, "{said}");
+    }
+}
+
+#[test]
 fn a_password_in_the_address_of_a_repository_is_refused() {
     #[rustfmt::skip]
     let table = [
@@ -201,6 +218,12 @@ fn a_password_in_the_address_of_a_repository_is_refused() {
         ("git+ssh://git@github.com/a/b.git",   true),
         ("ssh://git:hunter2@github.com/a.git", false),
         ("https://org@dev.azure.com/org/a",    true),
+        ("https://contoso-engineering-europe@dev.azure.com/c/r", true),
+        ("https://some.body%40example.com@bitbucket.org/w/r", true),
+        ("codecommit::us-east-1://my-deployment-profile@R", true),
+        ("https://git.example.com:8443/~joe@x/r.git", true),
+        ("file:///srv/r@v1",                   true),
+        ("https://h/r.git#key=x",              true),
         ("https://ghp_0123456789abcdefghij@github.com/a/b.git", false),
         ("https://u:p/w@example.com/a/b",      false),
         ("https://u:hunter2@example.com/a/b",  false),

@@ -62,7 +62,7 @@ const NAMES: [&str; 9] = [
 ];
 
 /// The last words of such names.
-const WORDS: [&str; 3] = ["pass", "pwd", "psk"];
+const WORDS: [&str; 2] = ["pass", "psk"];
 
 /// Whether the value of a key that is called so is a secret: `http_proxy_password`, `mysql.pass`,
 /// `password2`.
