@@ -80,9 +80,13 @@ pub(super) fn has_secret(line: &str) -> bool {
         let pair = option.split_once('=');
         pair.is_some_and(|(name, value)| !value.is_empty() && is_secret_name(name))
     };
+    // `key=passphrase:passphrase_passwd=...` of ecryptfs(7) is several in one.
+    let are_secret = |options: &&str| options.split([',', ':']).any(is_secret);
+    // `//user:password@host/share`
+    let share = |source: &str| Some(source.strip_prefix("//")?.split('/').next()?.contains('@'));
     !line.starts_with('#')
-        && (source.is_some_and(|source| hidden::has_password(source))
-            || options.is_some_and(|options| options.split(',').any(is_secret)))
+        && (source.is_some_and(|it| hidden::has_password(it) || share(it) == Some(true))
+            || options.is_some_and(are_secret))
 }
 
 /// A path with the blanks in it as fstab(5) wants them, and as the kernel shows them.
@@ -120,6 +124,9 @@ mod tests {
         #[rustfmt::skip]
         let table = [
             ("[//srv/x, /mnt/x, cifs, 'username=u,password=hunter2']", true),
+            ("[//u:hunter2@srv/x, /mnt/x, cifs]",                      true),
+            ("[/a, /mnt/x, ecryptfs, 'key=passphrase:passphrase_passwd=hunter2']", true),
+            ("[//srv/x@1, /mnt/x, cifs]",                              false),
             ("[//srv/x, /mnt/x, cifs, 'username=u,pass=hunter2']",     true),
             ("[/dev/x, /mnt/x, ceph, 'name=u,secret=hunter2']",        true),
             ("['https://u:hunter2@srv/', /mnt/x, davfs]",              true),
