@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::secret::without_passwords;
+
 /// Who installs packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackageManager {
@@ -89,7 +91,7 @@ impl PackageManager {
 /// `nginx`, `nginx 1.22.1`
 impl fmt::Display for Package {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
+        f.write_str(&without_passwords(&self.name))?;
         match &self.version {
             Some(version) => write!(f, " {version}"),
             None => Ok(()),

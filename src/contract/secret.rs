@@ -1,5 +1,6 @@
 //! A value that cannot print itself.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
@@ -75,6 +76,27 @@ pub fn is_secret_name(name: &str) -> bool {
     name != "lock_passwd" && (is_word || NAMES.iter().any(|end| name.ends_with(end)))
 }
 
+/// A text for people, in which addresses do not show whoever logs in with a password:
+/// `https://user:password@host/x.rpm`.
+#[must_use]
+pub fn without_passwords(text: &str) -> Cow<'_, str> {
+    if !text.contains("://") || !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| c.is_whitespace() || "'\"`<>".contains(c));
+        let address = part.get(..end.unwrap_or(part.len())).unwrap_or_default();
+        let login = address.rsplit_once('@').map(|(login, _)| login);
+        let hidden = login.filter(|login| login.contains(':'));
+        shown.push_str("://");
+        shown.push_str(hidden.map_or("", |_| REDACTED));
+        shown.push_str(part.get(hidden.map_or(0, str::len)..).unwrap_or_default());
+    }
+    Cow::Owned(shown)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +116,20 @@ mod tests {
         ];
         for (name, wanted) in table {
             assert_eq!(is_secret_name(name), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_address_does_not_show_its_password() {
+        #[rustfmt::skip]
+        let table = [
+            ("no such package: https://u:hunter2@h/x.rpm, b", "no such package: https://‹secret›@h/x.rpm, b"),
+            ("`dnf install git+https://u:p/w@h/x` and http://a:b@c/", "`dnf install git+https://‹secret›@h/x` and http://‹secret›@c/"),
+            ("https://h:80/x me@here",                        "https://h:80/x me@here"),
+            ("ssh://git@h/x",                                 "ssh://git@h/x"),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(without_passwords(text), wanted);
         }
     }
 

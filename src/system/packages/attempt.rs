@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use contract::error::EffectError;
+use contract::secret::without_passwords;
 
 use crate::commands::{self, Start};
 use crate::host::Host;
@@ -82,6 +83,7 @@ pub(super) fn attempt(
             (_, Some(line)) => {
                 if let Some(pause) = pauses.next() {
                     let seconds = pause.as_secs();
+                    let line = without_passwords(line);
                     tracing::warn!("{name}: {line}; it is tried again in {seconds} s");
                     thread::sleep(*pause);
                     continue;

@@ -16,6 +16,7 @@ mod snap;
 use contract::effect::{Package, PackageJob, PackageManager, PackagesSpec};
 use contract::error::{EffectError, chain};
 use contract::machine::{Change, NotDone, Probe};
+use contract::secret::without_passwords;
 
 use crate::host::Host;
 use crate::tools;
@@ -108,7 +109,10 @@ pub(crate) fn preview(
     if let Some(why) = missing(host, probe, &tool) {
         return Ok(Change::NotDone(why));
     }
-    let would_run = |job| format!("`{}` would be run", command::argv(&tool, job).join(" "));
+    let would_run = |job| {
+        let line = command::argv(&tool, job).join(" ");
+        format!("`{}` would be run", without_passwords(&line))
+    };
     let diff = match &spec.job {
         PackageJob::Update => vec![would_run(Job::Update)],
         PackageJob::Upgrade => vec![would_run(Job::Upgrade)],

@@ -2,6 +2,7 @@
 
 use contract::error::{EffectError, chain};
 use contract::machine::Change;
+use contract::secret::without_passwords;
 
 /// What became of the packages that were asked for, and were not there.
 #[derive(Default)]
@@ -21,7 +22,7 @@ impl Outcome {
     pub(super) fn change(self) -> Result<Change, EffectError> {
         if self.errors.is_empty() && self.unknown.is_empty() && self.failed.is_empty() {
             return Ok(Change::Made {
-                note: Some(self.installed.join(", ")),
+                note: Some(without_passwords(&self.installed.join(", ")).into_owned()),
             });
         }
         let mut said: Vec<String> = self.errors.iter().map(|error| chain(error)).collect();
@@ -45,7 +46,7 @@ impl Outcome {
             )
         };
         Err(EffectError::Packages {
-            message: said.join("; "),
+            message: without_passwords(&said.join("; ")).into_owned(),
             transient: self.errors.iter().any(transient),
         })
     }
