@@ -60,6 +60,8 @@ pub(crate) struct Table {
 
 /// What holds others and is not called so in the list of sfdisk(8).
 pub(crate) const LBA: &str = "0f";
+/// What guards a GPT: a partition like others to sfdisk(8) where that GPT is lost, and none to sgdisk(8).
+pub(crate) const GUARD: &str = "ee";
 
 /// An entry of an MBR, or of the table at the beginning of a logical partition.
 #[derive(Clone, Copy)]
@@ -112,8 +114,11 @@ fn found(size: u64, sector: u64, part: Read<'_>) -> io::Result<Option<Table>> {
     };
     // Only the second copy is left.
     let copy = part(last, 512)?.and_then(|header| gpt(&header, sector, part));
-    let table = copy.map(with_guard).or_else(|| is_guarded.then(damaged));
-    Ok(table.or_else(|| slots.is_some().then(|| plain(Vec::new()))))
+    match (copy, slots) {
+        (Some(table), _) => Ok(Some(with_guard(table))),
+        (None, Some(slots)) => types(&slots, sector, part).map(|types| Some(plain(types))),
+        (None, None) => Ok(None),
+    }
 }
 
 fn gpt(header: &[u8], sector: u64, part: Read<'_>) -> Option<Table> {
@@ -265,7 +270,7 @@ mod tests {
             (&[END, PMBR, HEADER, ENTRIES, (1152, &LINUX)],         Some((Label::Gpt, &[GUID]))),
             (&[END, PMBR, HEADER, HUGE],                            Some((Label::Gpt, &["damaged"]))),
             (&[(64 * 1024 - 512, GPT_MARK)],                        Some((Label::Gpt, &["damaged"]))),
-            (&[END, PMBR],                                          Some((Label::Gpt, &["damaged"]))),
+            (&[END, PMBR],                                          Some((Label::Mbr, &["ee"]))),
             // The second copy, with its entries before it.
             (&[END, PMBR, (65_024, GPT_MARK), (65_096, &[94, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0]), (48_128, &LINUX)],
                                                                     Some((Label::Gpt, &[GUID]))),

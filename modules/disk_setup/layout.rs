@@ -7,7 +7,7 @@ use contract::plan::Problem;
 use contract::yaml::{Kind, Value};
 
 use crate::decimal::Decimal;
-use crate::disk::table::{LBA, Label, Table};
+use crate::disk::table::{GUARD, LBA, Label, Table};
 use crate::fields::wrong;
 
 /// An MBR has no room for more.
@@ -201,7 +201,8 @@ impl Layout {
         // sgdisk(8) makes a GPT of an MBR in its memory.
         let types: Vec<String> = match (label, table.label) {
             (Label::Gpt, Label::Mbr) => {
-                let types = table.types.iter().filter(|kind| *kind != LBA);
+                let is_listed = |kind: &&String| *kind != LBA && *kind != GUARD;
+                let types = table.types.iter().filter(is_listed);
                 types.map(|kind| type_in_gpt(kind)).collect()
             }
             _ => table.types.clone(),

@@ -107,3 +107,22 @@ fn types_of_fat_and_logical_partitions_are_as_the_tools_list_them() {
         assert_eq!(commands(&plan(fat, &config)).is_empty(), is_so, "{config}");
     }
 }
+
+#[test]
+fn what_guards_a_lost_gpt_is_a_partition_to_the_tool_for_an_mbr_alone() {
+    let lost = &GPT[..2];
+    #[rustfmt::skip]
+    let table = [
+        ("mbr", "true",     "true",  true),
+        ("mbr", "[100]",    "true",  true),
+        ("mbr", "[50, 50]", "true",  false),
+        ("gpt", "true",     "true",  false),
+        ("gpt", "true",     "false", true),
+    ];
+    for (kind, layout, overwrite, stays) in table {
+        let config = format!(
+            "disk_setup: {{xvdc: {{table_type: {kind}, layout: {layout}, overwrite: {overwrite}}}}}"
+        );
+        assert_eq!(commands(&plan(lost, &config)).is_empty(), stays, "{config}");
+    }
+}
