@@ -7,8 +7,7 @@ use contract::secret::Secret;
 use contract::yaml::Value;
 
 use crate::fields::{Fields, plain, wrong};
-use crate::packages;
-use crate::services;
+use crate::{packages, services, switch};
 
 /// The fields of a mapping, and what is wrong with those that were read so far.
 pub(crate) struct Told<'a> {
@@ -147,9 +146,16 @@ impl<'a> Told<'a> {
         None
     }
 
-    /// True or false, or a word for it.
+    /// True or false, or a word for it; `default` if it is not given. What it is after a slip decides
+    /// little, as nothing is started then.
     pub(crate) fn switch(&mut self, key: &str, default: bool) -> bool {
-        self.fields.switch(key, default, &mut self.problems)
+        let Some(value) = self.get(key) else {
+            return default;
+        };
+        switch::read(value).unwrap_or_else(|| {
+            self.expected(key, value, "true or false");
+            default
+        })
     }
 
     /// One of these words; the first if it is another or not given.

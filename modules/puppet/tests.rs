@@ -221,7 +221,7 @@ fn a_bad_value_costs_itself_alone_and_is_told_with_its_place() {
     #[rustfmt::skip]
     let table: [(&str, &[&str], &str); 11] = [
         ("[conf]",                                      &[],        "test:1:9: puppet: expected a mapping, found a list"),
-        ("{install: maybe}",                            &[PACKAGE], "test:1:19: puppet.install: expected true or false; it is taken as true"),
+        ("{install: maybe}",                            &[PACKAGE], "test:1:19: puppet.install: expected true or false, found a string"),
         ("{install_type: rpm, exec: true}",             &[],        "test:1:24: puppet.install_type: expected `packages` or `aio`"),
         ("{install: false, version: 7}",                &[],        "test:1:35: puppet.version: with `install: false` it has no effect"),
         ("{package_name: --all}",                       &[PACKAGE], "test:1:24: puppet.package_name: that is no name of a package"),
