@@ -76,6 +76,40 @@ pub fn is_secret_name(name: &str) -> bool {
     name != "lock_passwd" && (is_word || NAMES.iter().any(|end| name.ends_with(end)))
 }
 
+/// The values in a line that are secret by the names before them, and where they begin, in bytes:
+/// `password: ...`, `API_KEY=...`.
+pub fn values_of_secret_names(line: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    line.match_indices([':', '=']).filter_map(move |(at, _)| {
+        let before = line.get(..at)?.trim_end().trim_end_matches(['"', '\'']);
+        let outside = before.trim_end_matches(is_inner);
+        let name = before.get(outside.len()..)?;
+        if !is_secret_name(name) || outside.ends_with('$') || outside.ends_with("${") {
+            return None;
+        }
+        let after = line.get(at + 1..)?;
+        let value = after.trim_start().trim_start_matches(['"', '\'']);
+        let start = line.len() - value.len();
+        let end = value.find(|c: char| c.is_whitespace() || "\"',;}".contains(c));
+        Some((start, value.get(..end.unwrap_or(value.len()))?))
+    })
+}
+
+/// A line of a file for people: without passwords in addresses, and cut off where a value begins that is
+/// secret by its name.
+#[must_use]
+pub fn without_secrets(line: &str) -> Cow<'_, str> {
+    // A switch such as `disable_password: false` says nothing.
+    let is_word = |value: &str| ["true", "false", "yes", "no", "null"].contains(&value);
+    let mut values = values_of_secret_names(line);
+    let secret =
+        values.find(|(_, value)| !value.is_empty() && !is_word(&value.to_ascii_lowercase()));
+    match secret.and_then(|(at, _)| line.get(..at)) {
+        Some(before) => Cow::Owned(format!("{}{REDACTED}", without_passwords(before))),
+        None => without_passwords(line),
+    }
+}
+
 /// A text for people, in which addresses do not show whoever logs in with a password:
 /// `https://user:password@host/x.rpm`.
 #[must_use]
@@ -130,6 +164,22 @@ mod tests {
         ];
         for (text, wanted) in table {
             assert_eq!(without_passwords(text), wanted);
+        }
+    }
+
+    #[test]
+    fn a_line_does_not_show_what_is_secret_by_its_name() {
+        #[rustfmt::skip]
+        let table = [
+            ("http_proxy_password = hunter2",                "http_proxy_password = ‹secret›"),
+            ("  \"token\": \"hunter2\", \"a\": 1",           "  \"token\": \"‹secret›"),
+            ("Acquire::http::Proxy \"http://u:hunter2@h\";", "Acquire::http::Proxy \"http://‹secret›@h\";"),
+            ("disable_password: false",                      "disable_password: false"),
+            ("PermitEmptyPasswords no",                      "PermitEmptyPasswords no"),
+            ("root:x:0:0:root:/root:/bin/sh",                "root:x:0:0:root:/root:/bin/sh"),
+        ];
+        for (line, wanted) in table {
+            assert_eq!(without_secrets(line), wanted);
         }
     }
 

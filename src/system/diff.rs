@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use contract::secret::without_secrets;
 use similar::ChangeTag;
 use similar::algorithms::{Capture, Replace, myers};
 use similar::udiff::UnifiedHunkHeader;
@@ -12,7 +13,7 @@ const LIMIT: usize = 64 * 1024;
 /// Lines that are shown around a change.
 const CONTEXT: usize = 3;
 
-/// The lines of a unified diff; `old` is `None` where there is no file.
+/// The lines of a unified diff, without what is secret by its name, be it old or new; `old` is `None` where there is no file.
 pub(crate) fn diff(path: &Path, old: Option<&[u8]>, new: &[u8]) -> Vec<String> {
     let before = old.unwrap_or_default();
     let (Ok(a), Ok(b)) = (std::str::from_utf8(before), std::str::from_utf8(new)) else {
@@ -40,7 +41,8 @@ pub(crate) fn diff(path: &Path, old: Option<&[u8]>, new: &[u8]) -> Vec<String> {
                 ChangeTag::Insert => '+',
             };
             let line = change.value();
-            lines.push(format!("{sign}{}", line.trim_end_matches(['\r', '\n'])));
+            let shown = without_secrets(line.trim_end_matches(['\r', '\n']));
+            lines.push(format!("{sign}{shown}"));
             if !line.ends_with('\n') {
                 lines.push("\\ No newline at end of file".to_owned());
             }
@@ -52,6 +54,22 @@ pub(crate) fn diff(path: &Path, old: Option<&[u8]>, new: &[u8]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_around_a_change_is_not_shown() {
+        let old = "[agent]\nhttp_proxy_password = hunter2\nserver = a\n";
+        let lines = diff(
+            Path::new("/f"),
+            Some(old.as_bytes()),
+            b"[agent]\nserver = b\n",
+        );
+        assert!(!lines.concat().contains("hunter2"), "{lines:?}");
+        assert!(
+            lines
+                .iter()
+                .any(|line| line == "-http_proxy_password = \u{2039}secret\u{203a}")
+        );
+    }
 
     #[test]
     fn a_change_is_shown_with_the_lines_around_it() {

@@ -7,7 +7,7 @@
 
 use contract::place::Place;
 use contract::plan::Problem;
-use contract::secret::{REDACTED, is_secret_name};
+use contract::secret::{REDACTED, values_of_secret_names};
 
 /// More of one text is not looked at, in bytes.
 const MAX_TEXT: usize = 1 << 20;
@@ -204,23 +204,6 @@ fn value_of_secret_name(line: &str) -> Option<usize> {
     values
         .find(|(_, value)| !value.is_empty())
         .map(|(at, _)| at)
-}
-
-fn values_of_secret_names(line: &str) -> impl Iterator<Item = (usize, &str)> {
-    let is_inner = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-    line.match_indices([':', '=']).filter_map(move |(at, _)| {
-        let before = line.get(..at)?.trim_end().trim_end_matches(['"', '\'']);
-        let outside = before.trim_end_matches(is_inner);
-        let name = before.get(outside.len()..)?;
-        if !is_secret_name(name) || outside.ends_with('$') || outside.ends_with("${") {
-            return None;
-        }
-        let after = line.get(at + 1..)?;
-        let value = after.trim_start().trim_start_matches(['"', '\'']);
-        let start = line.len() - value.len();
-        let end = value.find(|c: char| c.is_whitespace() || "\"',;}".contains(c));
-        Some((start, value.get(..end.unwrap_or(value.len()))?))
-    })
 }
 
 /// Whether it is the value itself: not a hash, a variable, a placeholder, a path or an address.
