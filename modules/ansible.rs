@@ -25,8 +25,6 @@ mod tests;
 use caller::Caller;
 
 const NAME: &str = "ansible";
-/// In characters: those of Bitbucket and GitLab have 20 and more.
-const SHORTEST_TOKEN: usize = 20;
 
 /// Installs Ansible and lets it work.
 pub(crate) struct Ansible;
@@ -129,7 +127,6 @@ fn install(
             steps.push(Step::new("install", wanted));
         }
         Method::Pip if caller.has_ansible(ctx.probe) => {}
-        Method::Pip if has_secret(&package.name) => refuse(told, "package_name"),
         Method::Pip => {
             let has_pip = ["pip3", "pip"].map(|name| distribution::has_program(ctx.probe, name));
             if !has_pip.contains(&true) {
@@ -157,12 +154,18 @@ fn galaxy(told: &mut Told<'_>, caller: &Caller, steps: &mut Vec<Step>) {
             Kind::List(words) => words.iter().map(Value::to_text).collect(),
             _ => None,
         };
+        let key = format!("actions[{number}]");
         match words.filter(|words| !words.is_empty()) {
+            Some(words) if hidden::is_in_arguments(&words) => {
+                let hint = "leave it out: tokens may be in the file that GALAXY_TOKEN_PATH of Ansible's configuration \
+                            names, and git takes a deploy key or a `credential.helper`";
+                refuse(&mut galaxy, &key, action, hint);
+            }
             Some(words) => {
                 let run = Effect::Run(caller.command("ansible-galaxy", words, None));
                 steps.push(Step::new(format!("galaxy-{}", number + 1), [run]));
             }
-            None => galaxy.expected(&format!("actions[{number}]"), action, "a list of words"),
+            None => galaxy.expected(&key, action, "a list of words"),
         }
     }
     told.problems.append(&mut galaxy.problems);
@@ -311,44 +314,27 @@ fn needed(told: &mut Told<'_>, key: &str) -> Option<String> {
 /// everybody would see a password or a token in it.
 fn address(told: &mut Told<'_>, key: &str) -> Option<String> {
     let address = needed(told, key)?;
-    if has_secret(&address) {
-        refuse(told, key);
-        return None;
+    match told.get(key) {
+        Some(value) if hidden::has_secret(&address) => {
+            refuse(told, key, value, DEPLOY_KEY);
+            None
+        }
+        _ => Some(address),
     }
-    Some(address)
 }
 
-fn refuse(told: &mut Told<'_>, key: &str) {
-    let name = told.name(key);
-    let message = format!("{name}: everybody would see a password or a token in the address");
-    let place = told.get(key).map(|value| value.place.clone());
-    let hint = "leave it out, and give git a deploy key, or the password in a file that \
-                `credential.helper` of its configuration names";
-    told.problems
-        .push(Problem::error(place, message).hint(hint));
-}
+/// Where git looks for what an address must not have.
+const DEPLOY_KEY: &str = "leave it out, and give git a deploy key, or the password in a file that \
+                          `credential.helper` of its configuration names";
 
-/// Whether there is a password or a token in an address, and not only a name, as in
-/// `ssh://git@host/path` and `https://org@dev.azure.com/path`.
-fn has_secret(address: &str) -> bool {
-    let Some((scheme, rest)) = address.split_once("://") else {
-        return false;
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map(|(user, _)| user);
-    let is_ssh = scheme.split('+').any(|part| part == "ssh");
-    // A token is longer than most names, and looks like none.
-    let is_token = |user: &str| {
-        let is_long = user.len() >= SHORTEST_TOKEN && !is_ssh && !user.contains('%');
-        is_long && user.contains(|c: char| c.is_ascii_digit())
-    };
-    // With a `/` in a password, what is before that looks like a host and its port.
-    let port = authority.split_once(':').map(|(_, port)| port);
-    let is_cut = user.is_none() && port.is_some_and(|port| port.parse::<u16>().is_err());
-    let asks = rest.split_once('?').map(|(_, asks)| format!("://?{asks}"));
-    user.is_some_and(|user| user.contains(':') || is_token(user))
-        || is_cut && rest.contains('@') && !authority.starts_with('[')
-        || asks.is_some_and(|asks| hidden::has_password(&asks))
+/// An argument of a program is there for every user of the machine to see.
+fn refuse(told: &mut Told<'_>, key: &str, value: &Value, hint: &str) {
+    let message = format!(
+        "{}: everybody would see the password or token in it",
+        told.name(key)
+    );
+    let problem = Problem::error(Some(value.place.clone()), message);
+    told.problems.push(problem.hint(hint));
 }
 
 /// `--clean`, `--inventory=hosts`: every field but these is an option. False leaves it out. In
@@ -370,7 +356,16 @@ fn options(told: &mut Told<'_>, but: &[&str]) -> Option<Vec<String>> {
             }
             Some(true) => options.push((key, option)),
             Some(false) => {}
-            None => options.push((key, format!("{option}={}", told.text(key)?))),
+            None => {
+                let option = format!("{option}={}", told.text(key)?);
+                if hidden::is_in_arguments(std::slice::from_ref(&option)) {
+                    let hint = "leave it out, and name a file of mode 0600, such as with \
+                                `extra_vars: '@/root/vars.yml'`";
+                    refuse(told, key, value, hint);
+                    return None;
+                }
+                options.push((key, option));
+            }
         }
     }
     options.sort_by_key(|(key, _)| *key);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use contract::effect::{Effect, Mode, Target, ToolSpec};
 use contract::machine::Probe;
-use contract::secret::{Secret, is_secret_name};
+use contract::secret::{PRIVATE_KEY, Secret, first_secret, is_secret_name};
 use contract::yaml::{Kind, Value};
 
 use crate::distribution;
@@ -55,6 +55,9 @@ fn interpreter(name: &str, probe: &dyn Probe) -> Option<String> {
 /// everywhere.
 const PARAMETERS: [&str; 5] = ["auth", "credential", "key", "sig", "signature"];
 
+/// In characters: those of Bitbucket and GitLab have 20 and more.
+const SHORTEST_TOKEN: usize = 20;
+
 /// Whether an address may carry a password or a token: `https://user:password@host/`,
 /// `https://token@host/`, `https://host/?token=...`. As people write passwords with a `/` as well, an
 /// `@` anywhere counts.
@@ -74,6 +77,43 @@ pub(crate) fn has_password(text: &str) -> bool {
     })
 }
 
+/// Whether there is a password or a token in an address, and not only a name, as in
+/// `ssh://git@host/path` and `https://org@dev.azure.com/path`.
+pub(crate) fn has_secret(address: &str) -> bool {
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    let is_ssh = scheme.split('+').any(|part| part == "ssh");
+    // A token is longer than most names, and looks like none.
+    let is_token = |user: &str| {
+        let is_long = user.len() >= SHORTEST_TOKEN && !is_ssh && !user.contains('%');
+        is_long && user.contains(|c: char| c.is_ascii_digit())
+    };
+    // With a `/` in a password, what is before that looks like a host and its port.
+    let port = authority.split_once(':').map(|(_, port)| port);
+    let is_cut = user.is_none() && port.is_some_and(|port| port.parse::<u16>().is_err());
+    let asks = rest.split_once('?').map(|(_, asks)| format!("://?{asks}"));
+    user.is_some_and(|user| user.contains(':') || is_token(user))
+        || is_cut && rest.contains('@') && !authority.starts_with('[')
+        || asks.is_some_and(|asks| has_password(&asks))
+}
+
+/// Whether arguments have a secret: in an address, or by the name of an option (`--token=...`, `--api-key ...`)
+/// or of a variable (`db_password=...`).
+pub(crate) fn is_in_arguments(words: &[String]) -> bool {
+    let is_option = |word: &str| {
+        let name = word.strip_prefix("--");
+        name.is_some_and(is_secret_name)
+    };
+    let mut pairs = words.iter().zip(words.iter().skip(1));
+    pairs.any(|(option, value)| is_option(option) && !value.starts_with('-'))
+        || words
+            .iter()
+            .any(|word| has_secret(word) || first_secret(word).is_some())
+}
+
 /// Whether there is a secret in a value: by the names in it, in an address, or as a private key.
 pub(crate) fn is_in(value: &Value) -> bool {
     match &value.kind {
@@ -82,7 +122,7 @@ pub(crate) fn is_in(value: &Value) -> bool {
             let name = key.to_text().unwrap_or_default();
             is_in(value) || is_secret_name(&name) && !value.is_null()
         }),
-        Kind::String(text) => text.contains("PRIVATE KEY-----") || text.lines().any(has_password),
+        Kind::String(text) => text.contains(PRIVATE_KEY) || text.lines().any(has_password),
         _ => false,
     }
 }
@@ -144,6 +184,25 @@ mod tests {
         for (text, wanted) in table {
             let config = config(&format!("x: {text}"));
             assert_eq!(is_in(config.get("x").unwrap()), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_arguments_is_known() {
+        #[rustfmt::skip]
+        let table: [(&[&str], bool); 8] = [
+            (&["collection", "install", "git+https://u:hunter2@h/x"], true),
+            (&["role", "--api-key", "hunter2"],                      true),
+            (&["role", "--token=hunter2", "import"],                 true),
+            (&["--extra-vars=a=b db_password=hunter2"],              true),
+            (&["--extra-vars={\"db_password\": \"hunter2\"}"],       true),
+            (&["--ask-pass", "--become"],                            false),
+            (&["--vault-password-file", "/root/pass"],               false),
+            (&["install", "community.grafana"],                      false),
+        ];
+        for (words, wanted) in table {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            assert_eq!(is_in_arguments(&words), wanted, "{words:?}");
         }
     }
 

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::distribution::{self, Family};
 use crate::fields::wrong;
-use crate::switch;
+use crate::{hidden, switch};
 
 const NAME: &str = "package_update_upgrade_install";
 
@@ -357,9 +357,12 @@ pub(crate) fn package(entry: &Value, path: &str) -> Result<Package, Problem> {
     let expected = || wrong(path, entry, "a name, or a list of name and version");
     let text = |value: &Value| value.to_text().ok_or_else(expected);
     let (name, version) = match &entry.kind {
+        // An address or a path may have a `=`.
         Kind::String(name) => match name.split_once('=') {
-            Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
-            None => (name.clone(), None),
+            Some((name, version)) if !name.contains('/') => {
+                (name.to_owned(), Some(version.to_owned()))
+            }
+            _ => (name.clone(), None),
         },
         Kind::List(words) => match words.as_slice() {
             [name] => (text(name)?, None),
@@ -370,6 +373,11 @@ pub(crate) fn package(entry: &Value, path: &str) -> Result<Package, Problem> {
         _ => return Err(expected()),
     };
     let version = version.filter(|version| !version.is_empty());
+    if hidden::has_secret(&name) {
+        let message = format!("{path}: everybody would see the password or token in it");
+        let hint = "fetch it with `write_files` and `source`, and give the path of that file here";
+        return Err(Problem::error(Some(entry.place.clone()), message).hint(hint));
+    }
     let is_version = version.as_ref().is_none_or(|text| !text.contains(is_odd));
     if is_name(&name) && is_version {
         return Ok(Package { name, version });

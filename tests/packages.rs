@@ -237,6 +237,21 @@ fn a_network_that_comes_late_is_tried_again() {
 }
 
 #[test]
+fn lists_are_fetched_once_however_many_modules_install_something() {
+    let image = "system_info: {apt_get_command: [/usr/local/bin/apt, --assume-yes]}\n";
+    let Some(machine) = with_repository(image) else {
+        return;
+    };
+    let apt = "#!/bin/sh\necho $* >> /var/lib/calls\nexec apt-get \"$@\"\n";
+    executable(&machine, "usr/local/bin/apt", apt);
+    machine.boot_well("#cloud-config\npackages: [one]\nansible: {package_name: two}\n");
+    let calls = machine.text("var/lib/calls");
+    let update = "--assume-yes update\n";
+    let install = ["one", "two"].map(|name| format!("--assume-yes install {name}\n"));
+    assert_eq!(calls, update.to_owned() + &install.concat());
+}
+
+#[test]
 fn a_package_that_needs_a_reboot_gets_it_before_scripts_run_and_only_once() {
     let Some(machine) = with_repository("{}\n") else {
         return;

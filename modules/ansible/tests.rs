@@ -202,7 +202,7 @@ fn a_package_of_pip_may_be_an_address_without_a_password() {
         let is_asked = commands(&plan).iter().any(|line| line.contains(address));
         assert_eq!(is_asked, is_good, "{address}: {:?}", plan.problems);
         assert!(!format!("{plan:?}").contains("hunter2"), "{plan:?}");
-        let place = "test:1:46: ansible.package_name: everybody would see a password";
+        let place = "test:1:46: ansible.package_name: everybody would see the password";
         let said: String = plan.problems.iter().map(ToString::to_string).collect();
         assert_eq!(said.starts_with(place), !is_good, "{said}");
     }
@@ -242,7 +242,7 @@ fn a_password_in_the_address_of_a_repository_is_refused() {
             assert_eq!(commands(&plan).len(), usize::from(is_good), "{config}");
             let said: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
             let wanted = format!(
-                "{place}: everybody would see a password or a token in the address (leave it out, and give git a \
+                "{place}: everybody would see the password or token in it (leave it out, and give git a \
                  deploy key, or the password in a file that `credential.helper` of its configuration names)"
             );
             let wanted: &[String] = if is_good { &[] } else { &[wanted] };
@@ -263,6 +263,8 @@ fn after_a_bad_value_nothing_is_run_and_it_is_told_with_its_place() {
         ("{galaxy: {}, P}",                        "test:1:19: ansible.galaxy.actions: it has to be given"),
         ("{galaxy: {actions: go}, P}",             "test:1:29: ansible.galaxy.actions: expected a list, found a string"),
         ("{galaxy: {actions: [go, [a]]}}",         "test:1:30: ansible.galaxy.actions[0]: expected a list of words, found a string"),
+        ("{galaxy: {actions: [[role, setup, --token, x]]}, P}", "test:1:30: ansible.galaxy.actions[0]: everybody would see the password or token in it (leave it out: tokens may be in the file that GALAXY_TOKEN_PATH of Ansible's configuration names, and git takes a deploy key or a `credential.helper`)"),
+        ("{pull: {url: a, playbook_name: b, extra_vars: 'db_password=x'}}", "test:1:56: ansible.pull.extra_vars: everybody would see the password or token in it (leave it out, and name a file of mode 0600, such as with `extra_vars: '@/root/vars.yml'`)"),
         ("{pull: {url: a}}",                       "test:1:17: ansible.pull.playbook_name: it has to be given"),
         ("{pull: {playbook_name: a}}",             "test:1:17: ansible.pull.url: it has to be given"),
         ("{pull: {url: a, playbook_name: -i}}",    "test:1:41: ansible.pull.playbook_name: expected what begins with no `-`, found a string"),

@@ -144,6 +144,8 @@ fn an_entry_that_is_wrong_costs_itself_alone() {
         ("packages: [nginx, 7]",               "test:1:19: packages[1]: expected a name, or a list of name and version, found an integer"),
         ("packages: [nginx, [a, b, c]]",       "test:1:19: packages[1]: expected a name, or a list"),
         ("packages: [nginx, --purge]",         "test:1:19: packages[1]: that is no name of a package"),
+        ("packages: [nginx, 'https://u:hunter2@h/a.rpm']", "test:1:19: packages[1]: everybody would see the password or token in it (fetch it with `write_files` and `source`, and give the path of that file here)"),
+        ("packages: [nginx, 'https://h/a.rpm?X-Amz-Signature=hunter2']", "test:1:19: packages[1]: everybody would see the password or token in it"),
         ("packages: [nginx, 'a b']",           "test:1:19: packages[1]: that is no name of a package"),
         ("packages: [nginx, '']",              "test:1:19: packages[1]: that is no name of a package"),
         ("packages: [nginx, {flatpak: [a]}]",  "test:1:20: packages[1].flatpak: no such package manager (write `apt` or `snap`)"),

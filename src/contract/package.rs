@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::secret::without_passwords;
-
 /// Who installs packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackageManager {
@@ -50,7 +48,7 @@ pub enum PackageJob {
     Install {
         /// Which.
         packages: Vec<Package>,
-        /// Whether the lists are fetched first, if one of them is not installed.
+        /// Whether the lists are fetched first, if one of them is not installed; but only once in a run.
         update: bool,
         /// Those of them that may be a snap, if the manager does not know them.
         or_snap: Vec<Package>,
@@ -91,7 +89,7 @@ impl PackageManager {
 /// `nginx`, `nginx 1.22.1`
 impl fmt::Display for Package {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_passwords(&self.name))?;
+        f.write_str(&self.name)?;
         match &self.version {
             Some(version) => write!(f, " {version}"),
             None => Ok(()),

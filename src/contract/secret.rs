@@ -49,6 +49,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Secret<T> {
     }
 }
 
+/// The end of the first and of the last line of a private key (RFC 7468).
+pub const PRIVATE_KEY: &str = "PRIVATE KEY-----";
+
 /// The ends of names whose values are secret.
 const NAMES: [&str; 9] = [
     "password",
@@ -95,19 +98,47 @@ pub fn values_of_secret_names(line: &str) -> impl Iterator<Item = (usize, &str)>
     })
 }
 
-/// A line of a file for people: without passwords in addresses, and cut off where a value begins that is
-/// secret by its name.
+/// Where the first value in a line begins that is secret by its name, in bytes.
 #[must_use]
-pub fn without_secrets(line: &str) -> Cow<'_, str> {
+pub fn first_secret(line: &str) -> Option<usize> {
     // A switch such as `disable_password: false` says nothing.
     let is_word = |value: &str| ["true", "false", "yes", "no", "null"].contains(&value);
-    let mut values = values_of_secret_names(line);
-    let secret =
-        values.find(|(_, value)| !value.is_empty() && !is_word(&value.to_ascii_lowercase()));
-    match secret.and_then(|(at, _)| line.get(..at)) {
+    values_of_secret_names(line)
+        .find(|(_, value)| !value.is_empty() && !is_word(&value.to_ascii_lowercase()))
+        .map(|(at, _)| at)
+}
+
+/// A line of a file for people: without passwords in addresses, and cut off where a value begins that is
+/// secret by its name.
+fn without_secrets(line: &str) -> Cow<'_, str> {
+    match first_secret(line).and_then(|at| line.get(..at)) {
         Some(before) => Cow::Owned(format!("{}{REDACTED}", without_passwords(before))),
         None => without_passwords(line),
     }
+}
+
+/// The lines of a file for people, without private keys and what is secret by its name.
+pub fn lines_without_secrets<'a>(
+    lines: impl IntoIterator<Item = &'a str>,
+) -> impl Iterator<Item = Cow<'a, str>> {
+    let mut is_key = false;
+    lines.into_iter().map(move |line| {
+        let (was_key, ends) = (is_key, line.contains("-----END "));
+        match line.split_once("-----BEGIN ") {
+            Some((before, after)) if after.contains(PRIVATE_KEY) => {
+                is_key = !ends;
+                match after.trim_end().ends_with(PRIVATE_KEY) && !ends {
+                    true => without_secrets(line),
+                    false => Cow::Owned(format!("{}{REDACTED}", without_secrets(before))),
+                }
+            }
+            _ if was_key && !ends => Cow::Borrowed(REDACTED),
+            _ => {
+                is_key = false;
+                without_secrets(line)
+            }
+        }
+    })
 }
 
 /// A text for people, in which addresses do not show whoever logs in with a password:
@@ -180,6 +211,23 @@ mod tests {
         ];
         for (line, wanted) in table {
             assert_eq!(without_secrets(line), wanted);
+        }
+    }
+
+    #[test]
+    fn lines_do_not_show_a_private_key() {
+        #[rustfmt::skip]
+        let table: [(&[&str], &[&str]); 4] = [
+            (&["a", "-----BEGIN RSA PRIVATE KEY-----", "MII", "-----END RSA PRIVATE KEY-----", "b"],
+             &["a", "-----BEGIN RSA PRIVATE KEY-----", "‹secret›", "-----END RSA PRIVATE KEY-----", "b"]),
+            (&["pem: '-----BEGIN PRIVATE KEY-----MII-----END PRIVATE KEY-----'", "b"], &["pem: '‹secret›", "b"]),
+            (&["-----BEGIN PRIVATE KEY-----\\nMII", "token: a"], &["‹secret›", "‹secret›"]),
+            (&["-----BEGIN CERTIFICATE-----", "MII", "-----END CERTIFICATE-----", "token: a"],
+             &["-----BEGIN CERTIFICATE-----", "MII", "-----END CERTIFICATE-----", "token: ‹secret›"]),
+        ];
+        for (lines, wanted) in table {
+            let shown: Vec<_> = lines_without_secrets(lines.iter().copied()).collect();
+            assert_eq!(shown, wanted);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use contract::secret::without_secrets;
+use contract::secret::lines_without_secrets;
 use similar::ChangeTag;
 use similar::algorithms::{Capture, Replace, myers};
 use similar::udiff::UnifiedHunkHeader;
@@ -22,28 +22,32 @@ pub(crate) fn diff(path: &Path, old: Option<&[u8]>, new: &[u8]) -> Vec<String> {
     if a.len().max(b.len()) > LIMIT {
         return vec![format!("{} bytes -> {} bytes", a.len(), b.len())];
     }
-    let shown = path.display();
+    let name = path.display();
     let from = match old {
-        Some(_) => format!("--- {shown}"),
+        Some(_) => format!("--- {name}"),
         None => "--- /dev/null".to_owned(),
     };
-    let mut lines = vec![from, format!("+++ {shown}")];
+    let mut lines = vec![from, format!("+++ {name}")];
     let [a, b] = [a, b].map(|text| Vec::from_iter(text.split_inclusive('\n')));
+    let shown = [&a, &b].map(|lines| {
+        let lines = lines.iter().map(|line| line.trim_end_matches(['\r', '\n']));
+        Vec::from_iter(lines_without_secrets(lines))
+    });
     // Not by way of `TextDiff`, which brings all algorithms along: 4 % of the program.
     let mut found = Replace::new(Capture::new());
     let Ok(()) = myers::diff(&mut found, &a, 0..a.len(), &b, 0..b.len());
     for hunk in found.into_inner().into_grouped_ops(CONTEXT) {
         lines.push(UnifiedHunkHeader::new(&hunk).to_string());
         for change in hunk.iter().flat_map(|op| op.iter_changes(&a, &b)) {
-            let sign = match change.tag() {
-                ChangeTag::Equal => ' ',
-                ChangeTag::Delete => '-',
-                ChangeTag::Insert => '+',
+            let [old, new] = &shown;
+            let (sign, side, index) = match change.tag() {
+                ChangeTag::Equal => (' ', old, change.old_index()),
+                ChangeTag::Delete => ('-', old, change.old_index()),
+                ChangeTag::Insert => ('+', new, change.new_index()),
             };
-            let line = change.value();
-            let shown = without_secrets(line.trim_end_matches(['\r', '\n']));
-            lines.push(format!("{sign}{shown}"));
-            if !line.ends_with('\n') {
+            let line = index.and_then(|index| side.get(index));
+            lines.push(format!("{sign}{}", line.map_or("", |line| line)));
+            if !change.value().ends_with('\n') {
                 lines.push("\\ No newline at end of file".to_owned());
             }
         }
@@ -68,6 +72,19 @@ mod tests {
             lines
                 .iter()
                 .any(|line| line == "-http_proxy_password = \u{2039}secret\u{203a}")
+        );
+    }
+
+    #[test]
+    fn a_private_key_around_a_change_is_not_shown() {
+        let key =
+            "-----BEGIN PRIVATE KEY-----\nMIIa\nMIIb\nMIIc\nMIId\n-----END PRIVATE KEY-----\n";
+        let (old, new) = (format!("{key}a\n"), format!("{key}b\n"));
+        let lines = diff(Path::new("/f"), Some(old.as_bytes()), new.as_bytes());
+        assert!(!lines.concat().contains("MII"), "{lines:?}");
+        assert_eq!(
+            lines.iter().filter(|line| line.contains("secret")).count(),
+            2
         );
     }
 

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Host {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// How long a lock of the package manager is waited for.
     pub(crate) package_patience: Duration,
+    /// Whether the lists of packages have been fetched in this run.
+    pub(crate) has_lists: AtomicBool,
     /// What becomes of the machine in the end.
     pub(crate) power: Mutex<Option<PowerSpec>>,
     pub(crate) key_servers: KeyServers,
@@ -79,6 +82,7 @@ impl Host {
             gives_home: false,
             environment: Vec::new(),
             package_patience: PACKAGE_PATIENCE,
+            has_lists: AtomicBool::default(),
             power: Mutex::default(),
             key_servers: KeyServers::default(),
             output: Mutex::default(),

@@ -13,6 +13,8 @@ mod outcome;
 mod rpm;
 mod snap;
 
+use std::sync::atomic::Ordering;
+
 use contract::effect::{Package, PackageJob, PackageManager, PackagesSpec};
 use contract::error::{EffectError, chain};
 use contract::machine::{Change, NotDone, Probe};
@@ -37,7 +39,7 @@ pub(crate) fn apply(host: &Host, spec: &PackagesSpec) -> Result<Change, EffectEr
             first(host, &spec.manager, packages, *update)
         }
         (PackageJob::Update, _) => {
-            let note = attempt(host, name, &command::argv(&tool, Job::Update))?;
+            let note = update(host, name, &tool)?;
             Ok(Change::Made { note })
         }
         (PackageJob::Upgrade, Tool::Snap) => snap::refresh(host),
@@ -69,6 +71,13 @@ pub(crate) fn apply(host: &Host, spec: &PackagesSpec) -> Result<Change, EffectEr
             install.run(packages)
         }
     }
+}
+
+/// Fetches the lists. What the whole run needs of them is known then.
+fn update(host: &Host, name: &'static str, tool: &Tool) -> Result<Option<String>, EffectError> {
+    let note = attempt(host, name, &command::argv(tool, Job::Update))?;
+    host.has_lists.fetch_or(note.is_none(), Ordering::Relaxed);
+    Ok(note)
 }
 
 /// Tries one package after the other. The error is that of the last one.
@@ -184,10 +193,9 @@ impl Install<'_> {
         }
         let mut outcome = Outcome::default();
         let name = self.manager.name();
-        if self.update {
-            let argv = command::argv(&self.tool, Job::Update);
+        if self.update && !self.host.has_lists.load(Ordering::Relaxed) {
             // What the lists of before know can be installed nevertheless.
-            outcome.stale = match attempt(self.host, name, &argv) {
+            outcome.stale = match update(self.host, name, &self.tool) {
                 Err(error @ EffectError::EndedByShutdown { .. }) => return Err(error),
                 Err(error) => Some(chain(&error)),
                 Ok(note) => note,

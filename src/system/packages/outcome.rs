@@ -22,7 +22,7 @@ impl Outcome {
     pub(super) fn change(self) -> Result<Change, EffectError> {
         if self.errors.is_empty() && self.unknown.is_empty() && self.failed.is_empty() {
             return Ok(Change::Made {
-                note: Some(without_passwords(&self.installed.join(", ")).into_owned()),
+                note: Some(self.installed.join(", ")),
             });
         }
         let mut said: Vec<String> = self.errors.iter().map(|error| chain(error)).collect();
