@@ -11,6 +11,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use support::debian::{Debian, Said};
 use support::{Answer, Scratch, alone};
@@ -137,6 +138,28 @@ echo '{}'
     assert!(plan.text.contains("who: 65534"), "{plan:?}");
     assert!(plan.text.contains("red: \u{fffd}[31m\n"), "{plan:?}");
     assert!(!debian.path("var/log/firstlight-output.log").exists());
+}
+
+#[test]
+fn a_program_does_not_get_the_terminal_of_whoever_looks() {
+    let Some(debian) = Debian::with_image("users: []\n") else {
+        return;
+    };
+    let program = "#!/bin/sh\necho taken > /dev/tty\necho asked >&2\necho '{}'\n";
+    install(&debian, "nosy", &manifest("nosy", ""), program);
+    debian.write("seed/user-data", "");
+    debian.write("seed/meta-data", META_DATA);
+    let root = debian.path("").display().to_string();
+    let line = format!(
+        "{} --root {root} --seed {root}/seed plan nosy",
+        env!("CARGO_BIN_EXE_firstlight")
+    );
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("asked"), "{shown}");
+    assert!(!shown.contains("taken"), "{shown}");
 }
 
 #[test]

@@ -38,12 +38,12 @@ pub(crate) fn command(host: &Host, program: &Path) -> io::Result<Command> {
 
 /// Starts it from a thread of its own: what a thread gives up, its children never have, and the other
 /// threads keep.
-pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+pub(crate) fn spawn(host: &Host, command: &mut Command) -> io::Result<Child> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("confined".to_owned());
         let started = thread.spawn_scoped(scope, || {
             set_no_new_privs()?;
-            enclose()?;
+            enclose(&host.root().join("dev/tty"))?;
             command.spawn()
         })?;
         let panicked = |_| Err(io::Error::other("the thread that starts it panicked"));
@@ -51,9 +51,10 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     })
 }
 
-/// Gives up the network and all writing. In a container that may not have namespaces of its own, and where
-/// the root is no mount, what keeps the program is that it is nobody.
-fn enclose() -> io::Result<()> {
+/// Gives up the network and all writing, and the terminal of whoever asks for a plan, which is everybody's to
+/// open by this name. In a container that may not have namespaces of its own, and where the root is no mount,
+/// what keeps the program is that it is nobody.
+fn enclose(terminal: &Path) -> io::Result<()> {
     let spaces = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC;
     match unshare(spaces) {
         Err(Errno::EPERM | Errno::ENOSYS | Errno::EINVAL | Errno::ENOSPC) => return Ok(()),
@@ -63,6 +64,11 @@ fn enclose() -> io::Result<()> {
     let _ = unshare(CloneFlags::CLONE_NEWPID);
     match mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE) {
         Err(Errno::EINVAL) => return Ok(()),
+        other => other?,
+    }
+    let nothing = Some(Path::new("/dev/null"));
+    match mount(nothing, terminal, NONE, MsFlags::MS_BIND, NONE) {
+        Err(error) if is_out_of_reach(error) => {}
         other => other?,
     }
     let table = std::fs::read_to_string("/proc/thread-self/mountinfo")?;

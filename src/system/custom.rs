@@ -72,7 +72,7 @@ fn ask(
     let answer = Blank::new(ANSWER_LIMIT).map_err(failed)?;
     let errors = Blank::new(ERRORS_LIMIT).map_err(failed)?;
     let mut command = prepared(host, question, &answer, &errors).map_err(failed)?;
-    let child = confined::spawn(&mut command).map_err(failed)?;
+    let child = confined::spawn(host, &mut command).map_err(failed)?;
     let label = program.display().to_string();
     let ended = commands::end_of(host, child, &label, question.timeout);
     let said = blotted(&errors.said().map_err(failed)?, question.secrets);
