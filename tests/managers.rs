@@ -67,6 +67,28 @@ fn executable(machine: &Debian, path: &str, mode: u32, text: &str) {
 }
 
 #[test]
+fn a_configuration_that_is_there_is_closed_to_others_when_a_password_comes_into_it() {
+    let Some(machine) = Debian::with_image("{}\n") else {
+        return;
+    };
+    let conf = "etc/puppet/puppet.conf";
+    for (name, mode) in [("server", 0o644), ("http_proxy_password", 0o640)] {
+        executable(&machine, conf, 0o644, "[agent]\n");
+        let user_data = format!(
+            "#cloud-config\npuppet: {{install: false, start_service: false, conf: {{agent: {{{name}: hunter2}}}}}}\n"
+        );
+        let instance = format!("instance-id: i-{mode}\n");
+        let said = machine.run_with(&user_data, &instance, &["boot"]);
+        assert_eq!(
+            machine.text(conf),
+            format!("[agent]\n{name} = hunter2\n"),
+            "{said:?}"
+        );
+        assert_eq!(machine.mode(conf), mode, "{name}");
+    }
+}
+
+#[test]
 fn puppet_is_configured_in_the_file_that_its_package_brings() {
     let packaged =
         "# by the package\n[main]\nssldir = /var/lib/puppet/ssl\n\n[agent]\n# server = no\n";

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::file::Mode;
 use crate::secret::Secret;
 
-/// A text file of root's. One that is there keeps its mode and its owner.
+/// A text file of root's. One that is there keeps its mode and its owner, but it is closed to all others than
+/// its group when a secret comes into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockSpec {
     /// What it is, in one line for tables: `sudo rules of web`. Never secret.
@@ -38,7 +39,7 @@ pub enum Text {
     Settings {
         /// In their order.
         settings: Vec<Setting>,
-        /// Whether what is in the file is never shown.
+        /// Whether what is in the file is never shown, nor there for everybody to read.
         is_secret: bool,
     },
 }

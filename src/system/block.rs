@@ -37,7 +37,18 @@ pub(crate) fn apply(host: &Host, spec: &BlockSpec) -> Result<Change, EffectError
         path: spec.at.clone(),
         source,
     })?;
-    let dress = now.map(|now| (Mode::new(now.st_mode), Ids::Known(now.st_uid, now.st_gid)));
+    let hides = matches!(
+        &spec.text,
+        Text::Settings {
+            is_secret: true,
+            ..
+        }
+    );
+    let kept = if hides { 0o770 } else { 0o7777 };
+    let dress = now.map(|now| {
+        let mode = Mode::new(now.st_mode & kept);
+        (mode, Ids::Known(now.st_uid, now.st_gid))
+    });
     let (mode, ids) = dress.unwrap_or_else(|| (spec.mode, Ids::own()));
     files::write(host, &spot, &new, mode, ids)
 }
