@@ -1,5 +1,6 @@
 """Rules of the house that no compiler keeps. Prints each breach and exits 1 if there is one."""
 
+import graphlib
 import pathlib
 import re
 import subprocess
@@ -20,6 +21,10 @@ WALLS = {
 }
 OURS = {"contract", "engine", "net", "system", "datasources", "modules", "firstlight"}
 
+# Where the crates' sources are, and what stands between `use` and `;`.
+CRATES = [*WALLS, "src/agent"]
+USE = re.compile(r"^\s*(?:pub(?:\([^)]*\))?\s+)?use\s+((?:crate|super|self)::[^;]*);", re.MULTILINE)
+
 # Left over from work that is not done, or from the machine that it was done on.
 LEFTOVERS = re.compile(r"\b(?:TO[D]O|FIX[M]E|X[X]X)\b|/wor[k]/|/tm[p]/te[a]m|serde_yaml\s*=|#\[ignor[e]")
 # A page that is named must be there to read.
@@ -33,6 +38,8 @@ def main() -> None:
             breaches += check_file(path)
     for folder, allowed in WALLS.items():
         breaches += check_wall(pathlib.Path(folder), allowed)
+    for folder in CRATES:
+        breaches += check_circles(pathlib.Path(folder))
     for breach in breaches:
         print(breach)
     sys.exit(1 if breaches else 0)
@@ -72,6 +79,53 @@ def check_wall(folder: pathlib.Path, allowed: set[str]) -> list[str]:
     if folder.name == "modules" and (extra := used - {"contract", "serde"}):
         breaches.append(f"{folder}: depends on {', '.join(sorted(extra))}")
     return breaches
+
+
+def check_circles(crate: pathlib.Path) -> list[str]:
+    """Files that import each other, by way of others too. A module and what is in it count as one house."""
+    files = {}
+    for path in tracked():
+        if path.suffix == ".rs" and path.is_relative_to(crate):
+            names = path.relative_to(crate).with_suffix("").parts
+            files[names[:-1] if names[-1] in {"mod", "lib", "main"} else names] = path
+    imports = {}
+    for module, path in files.items():
+        code = path.read_text().split("#[cfg(test)]\nmod ")[0]
+        found = {target(module, name, files) for use in USE.findall(code) for name in names_of(use)}
+        imports[module] = {
+            other for other in found if module[: len(other)] != other and other[: len(module)] != module}
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        return ["these import each other: " + ", ".join(str(files[module]) for module in error.args[1])]
+    return []
+
+
+def names_of(use: str) -> list[str]:
+    """The paths in a `use`: `a::{b, c::{d, e}}` is `a::b`, `a::c::d` and `a::c::e`."""
+    use = "".join(use.split())
+    head, brace, inner = use.partition("{")
+    if not brace:
+        return [use]
+    depth, start, parts = 0, 0, []
+    inner = inner.removesuffix("}")
+    for index, character in enumerate(inner + ","):
+        depth += (character == "{") - (character == "}")
+        if character == "," and depth == 0:
+            parts.append(inner[start:index])
+            start = index + 1
+    return [name for part in parts if part for name in names_of(head + part)]
+
+
+def target(module: tuple, name: str, files: dict) -> tuple:
+    """The module in which a name stands."""
+    first, *words = name.split("::")
+    at = () if first == "crate" else module[:-1] if first == "super" else module
+    while words and words[0] == "super":
+        at, words = at[:-1], words[1:]
+    while words and (*at, words[0]) in files:
+        at, words = (*at, words[0]), words[1:]
+    return at
 
 
 main()

@@ -7,10 +7,10 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub use crate::account::{Password, PasswordSpec, UserSpec};
 pub use crate::block::{BlockSpec, Setting, Text};
+pub use crate::command::{CommandSpec, Program};
 pub use crate::content::{MirrorSpec, Origin, Switch};
 pub use crate::file::{Content, FileSpec, Mode, Owner, Target};
 pub use crate::items::ItemsSpec;
@@ -52,40 +52,6 @@ impl UnitVerb {
             Self::Stop => "stop",
             Self::ReloadOrStart => "reload-or-restart",
         }
-    }
-}
-
-/// What to run.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Program {
-    /// A program and its arguments, without a shell.
-    Argv(Vec<String>),
-    /// A line for `/bin/sh -c`.
-    Shell(String),
-    /// An executable file.
-    Script(PathBuf),
-    /// A script of items, each of which is told of.
-    Items(Box<ItemsSpec>),
-}
-
-/// A command that cannot be idempotent: a script, a line that user data gave.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CommandSpec {
-    /// What plans, logs and errors call it: never its text, which may hold secrets.
-    pub label: String,
-    /// What to run.
-    pub program: Program,
-    /// Added to the environment that every child gets.
-    pub env: Vec<(String, String)>,
-    /// Ends it, with its process group, when it is over. `None`: as long as it takes.
-    pub timeout: Option<Duration>,
-}
-
-impl fmt::Debug for CommandSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CommandSpec")
-            .field("label", &self.label)
-            .finish_non_exhaustive()
     }
 }
 

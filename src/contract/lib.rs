@@ -8,6 +8,7 @@ pub mod account;
 pub mod base64;
 pub mod block;
 pub mod calendar;
+mod command;
 pub mod config;
 pub mod content;
 pub mod custom;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::effect::Program;
+use crate::command::Program;
 
 /// What becomes of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,53 +7,7 @@
 use contract::yaml::{Kind, Mapping, Value};
 
 use super::MergeError;
-use super::how::How;
-
-/// How mappings are merged; two mappings under one key always are, unless the later replaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Dict {
-    /// Whether a later value takes the place of an earlier one, whatever they are.
-    pub(super) replace: bool,
-    /// Whether two lists, or a list after something else, are merged.
-    pub(super) recurse_list: bool,
-    /// The same of text.
-    pub(super) recurse_str: bool,
-    /// Whether a later null removes a key.
-    pub(super) allow_delete: bool,
-}
-
-/// How lists are merged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct List {
-    pub(super) method: Method,
-    /// Whether what stands at the same index is merged, if the later is a mapping.
-    pub(super) recurse_dict: bool,
-    /// The same if it is a list.
-    pub(super) recurse_list: bool,
-    /// The same if it is text.
-    pub(super) recurse_str: bool,
-}
-
-/// What becomes of two lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Method {
-    /// The later after the earlier.
-    Append,
-    /// The later before the earlier.
-    Prepend,
-    /// Index by index, as far as both reach; the rest of the earlier stays.
-    #[default]
-    Replace,
-    /// The earlier stays.
-    NoReplace,
-}
-
-/// How text is merged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Text {
-    /// Whether the later is written behind the earlier; else it replaces it.
-    pub(super) append: bool,
-}
+use super::how::{Dict, How, List, Method, Text};
 
 impl How {
     /// Whether there are values that cannot be merged so.

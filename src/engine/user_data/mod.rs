@@ -10,6 +10,7 @@ mod name;
 mod number;
 pub(crate) mod params;
 pub(crate) mod script;
+mod surroundings;
 
 #[cfg(test)]
 mod tests;
@@ -18,9 +19,9 @@ use contract::user_data::PartKind;
 
 pub(crate) use decoder::Decoded;
 pub use detect::type_by_beginning;
-pub(crate) use include::{Kept, decode};
-pub use include::{Reach, Surroundings};
 pub(crate) use number::int;
+pub(crate) use surroundings::{Kept, decode};
+pub use surroundings::{Reach, Surroundings};
 
 /// What a text begins like, if that is a part of its own.
 pub(crate) fn sniffed(body: &[u8]) -> Option<PartKind> {
