@@ -214,7 +214,7 @@ fn pull_command(pull: &mut Told<'_>) -> Option<Vec<String>> {
         None => needed(pull, "playbook_name").map(|name| vec![name]),
         Some(_) => pull.words("playbook_names"),
     };
-    let url = address(pull, "url");
+    let url = needed(pull, "url");
     let mut argv = vec!["ansible-pull".to_owned()];
     argv.extend(options(pull, &["playbook_name", "playbook_names"])?);
     url.and(playbooks).map(|playbooks| {
@@ -327,6 +327,10 @@ fn address(told: &mut Told<'_>, key: &str) -> Option<String> {
 const DEPLOY_KEY: &str = "leave it out, and give git a deploy key, or the password in a file that \
                           `credential.helper` of its configuration names";
 
+/// Where Ansible looks for variables that nobody else may see.
+const AT_FILE: &str =
+    "leave it out, and name a file of mode 0600, such as with `extra_vars: '@/root/vars.yml'`";
+
 /// An argument of a program is there for every user of the machine to see.
 fn refuse(told: &mut Told<'_>, key: &str, value: &Value, hint: &str) {
     let message = format!(
@@ -357,10 +361,13 @@ fn options(told: &mut Told<'_>, but: &[&str]) -> Option<Vec<String>> {
             Some(true) => options.push((key, option)),
             Some(false) => {}
             None => {
-                let option = format!("{option}={}", told.text(key)?);
+                let text = told.text(key)?;
+                let option = format!("{option}={text}");
                 if hidden::is_in_arguments(std::slice::from_ref(&option)) {
-                    let hint = "leave it out, and name a file of mode 0600, such as with \
-                                `extra_vars: '@/root/vars.yml'`";
+                    let hint = match hidden::has_secret(&text) {
+                        true => DEPLOY_KEY,
+                        false => AT_FILE,
+                    };
                     refuse(told, key, value, hint);
                     return None;
                 }

@@ -40,13 +40,14 @@ fn job(plan: &Plan, name: &str) -> Option<PackagesSpec> {
 fn lists_come_first_then_upgrades_then_what_is_new() {
     let all = "{package_update: true, package_upgrade: true, packages: [nginx, [curl, '7.88']]}";
     #[rustfmt::skip]
-    let table: [(Files<'_>, &str, &[&str]); 9] = [
+    let table: [(Files<'_>, &str, &[&str]); 10] = [
         (&[DEBIAN],       all, &["update: fresh lists of packages (apt)", "upgrade: newest packages (apt)", "install: packages nginx, curl 7.88 (apt)"]),
         (&[ROCKY],        all, &["update: fresh lists of packages (dnf)", "upgrade: newest packages (dnf)", "install: packages nginx, curl 7.88 (dnf)"]),
         (&[AMAZON],       all, &["upgrade: newest packages (dnf)", "install: packages nginx, curl 7.88 (dnf)"]),
         (&[UBUNTU, SNAP], all, &["update: fresh lists of packages (apt)", "upgrade: newest packages (apt)", "upgrade-snaps: newest packages (snap)", "install: packages nginx, curl 7.88 (apt)"]),
         (&[DEBIAN],       "package_update: 'yes'", &["update: fresh lists of packages (apt)"]),
         (&[DEBIAN],       "apt_upgrade: true", &["update: fresh lists of packages (apt)", "upgrade: newest packages (apt)"]),
+        (&[ROCKY],        "packages: ['https://h/a.rpm?arch=x86_64', '/srv/a=1.rpm']", &["install: packages https://h/a.rpm?arch=x86_64, /srv/a=1.rpm (dnf)"]),
         (&[DEBIAN],       "packages: nginx", &["install: package nginx (apt)"]),
         (&[DEBIAN],       "{package_update: false, packages: []}", &[]),
         (&[DEBIAN],       "package_reboot_if_required: true", &[]),
