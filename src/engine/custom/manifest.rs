@@ -1,6 +1,6 @@
 //! The manifest of a custom module: what is known of it without asking it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -159,6 +159,26 @@ fn check(said: Said, file: &str, program: PathBuf) -> Result<Manifest, Problem> 
 }
 
 impl Manifest {
+    pub(super) fn name(&self) -> &str {
+        self.said.name.as_str()
+    }
+
+    /// Whether it belongs behind one of these modules.
+    pub(super) fn follows(&self, names: &BTreeSet<String>) -> bool {
+        let after = self.said.after.as_ref();
+        after.is_some_and(|after| names.contains(after.as_str()))
+    }
+
+    /// What is wrong where it follows modules that follow each other.
+    pub(super) fn circle(&self) -> Option<Problem> {
+        let after = self.said.after.as_ref()?;
+        let message = format!(
+            "after: `{}` has no place to be behind: modules follow each other in a circle",
+            after.as_str()
+        );
+        Some(Problem::error(Some(after.place.clone()), message))
+    }
+
     /// Puts the module where it belongs among the others.
     ///
     /// What is made of it lives as long as the process, as the facts of firstlight's own modules do.

@@ -11,6 +11,7 @@ mod secrets;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use contract::schema::Key;
 use contract::secret::Secret;
 use serde_json::json;
 
+use self::manifest::Manifest;
 use crate::report_file;
 use crate::validate::Schema;
 
@@ -68,6 +70,7 @@ pub fn load(probe: &dyn Probe, own: &Own) -> (Cow<'static, [Entry]>, Vec<Problem
     };
     let mut table = own.table.to_vec();
     let mut problems = Vec::new();
+    let mut waiting = Vec::new();
     let manifests = names.iter().filter_map(|name| name.strip_suffix(".yaml"));
     for (index, name) in manifests.enumerate() {
         if index == MAX_MODULES {
@@ -75,8 +78,22 @@ pub fn load(probe: &dyn Probe, own: &Own) -> (Cow<'static, [Entry]>, Vec<Problem
             problems.push(Problem::error(None, message));
             break;
         }
-        let added = manifest::read(probe, name).and_then(|manifest| manifest.join(own, &mut table));
-        problems.extend(added.err());
+        match manifest::read(probe, name) {
+            Ok(manifest) => waiting.push(manifest),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    // One may follow another that comes later by its name.
+    while !waiting.is_empty() {
+        let names: BTreeSet<String> = waiting.iter().map(|one| one.name().to_owned()).collect();
+        let (ready, rest): (Vec<_>, _) = waiting.into_iter().partition(|one| !one.follows(&names));
+        if ready.is_empty() {
+            problems.extend(rest.iter().filter_map(Manifest::circle));
+            break;
+        }
+        let joined = ready.into_iter().map(|one| one.join(own, &mut table));
+        problems.extend(joined.filter_map(Result::err));
+        waiting = rest;
     }
     (Cow::Owned(table), problems)
 }

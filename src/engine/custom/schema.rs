@@ -29,7 +29,7 @@ pub(super) struct Schema {
     #[serde(default)]
     properties: BTreeMap<String, Schema>,
     #[serde(default)]
-    required: Vec<String>,
+    required: Vec<Placed<String>>,
     #[serde(default, rename = "additionalProperties")]
     additional: Option<Placed<Value>>,
     #[serde(default, rename = "writeOnly")]
@@ -110,8 +110,13 @@ fn holds_secret(schema: &Schema) -> bool {
 
 fn object(schema: Schema, is_secret: &mut bool) -> Result<Shape, Problem> {
     let mut fields = Vec::new();
+    let mut required = schema.required.iter();
+    if let Some(name) = required.find(|name| !schema.properties.contains_key(name.as_str())) {
+        let message = "required: expected names of `properties`";
+        return Err(Problem::error(Some(name.place.clone()), message));
+    }
     for (name, field) in schema.properties {
-        let is_required = schema.required.contains(&name);
+        let is_required = schema.required.iter().any(|one| one.as_str() == name);
         let mut key = key(name, field)?;
         key.is_required = is_required;
         fields.push(key);

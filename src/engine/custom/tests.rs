@@ -186,6 +186,37 @@ fn a_module_stands_at_the_end_of_its_stage_or_where_it_says() {
 }
 
 #[test]
+fn a_module_may_follow_another_of_the_image_whatever_they_are_called() {
+    let manifest = |name: &str, after: &str| {
+        format!("name: {name}\nsummary: x\nstage: config\nafter: {after}\n")
+    };
+    #[rustfmt::skip]
+    let table = [
+        (&[("a", "b"), ("b", "c"), ("c", "zone")][..], &["c", "b", "a"][..], &[][..]),
+        (&[("a", "b"), ("b", "zone"), ("c", "zone")],  &["b", "c", "a"],     &[]),
+        (&[("a", "b"), ("b", "a"), ("c", "zone")],     &["c"],               &["a.yaml:4:8: after: `b` ", "b.yaml:4:8: after: `a` "]),
+        (&[("a", "a")],                                &[],                  &["a.yaml:4:8: after: `a` "]),
+        (&[("a", "b"), ("b", "scripts")],              &[],                  &["b.yaml:4:8: after: stage config has no module `scripts`", "a.yaml:4:8: after: stage config has no module `b`"]),
+    ];
+    for (said, wanted, wrong) in table {
+        let manifests: Vec<_> = said
+            .iter()
+            .map(|(name, after)| manifest(name, after))
+            .collect();
+        let names = said.iter().map(|(name, _)| *name);
+        let files: Vec<_> = names.zip(manifests.iter().map(String::as_str)).collect();
+        let (table, problems) = loaded(&files);
+        let custom = table.iter().filter(|entry| entry.is_custom());
+        let names: Vec<&str> = custom.map(|entry| entry.facts.name).collect();
+        assert_eq!(names, wanted, "{said:?}");
+        assert_eq!(problems.len(), wrong.len(), "{problems:?}");
+        for (problem, wrong) in problems.iter().zip(wrong) {
+            assert!(problem.starts_with(&format!("{DIR}/{wrong}")), "{problem}");
+        }
+    }
+}
+
+#[test]
 fn a_manifest_that_is_wrong_costs_its_module_and_says_where() {
     let dir = DIR;
     let good = "summary: x\nstage: config\n";
@@ -202,6 +233,7 @@ fn a_manifest_that_is_wrong_costs_its_module_and_says_where() {
         ("site", format!("name: site\n{good}colour: red"), "4:1: unknown key `colour`, expected one of `name`, `summary`, `stage`, `frequency`, `after`, `timeout`, `keys`, `notes`"),
         ("site", "name: site\nsummary: x\nstage: early".to_owned(), "3:8: stage: expected one of `identity`, `config`, `final`"),
         ("site", format!("name: site\n{good}keys: {{site: {{tpye: string}}}}"), "4:15: keys.site: unknown key `tpye`, expected one of `type`, `description`, `default`, `enum`, `minimum`, `maximum`, `items`, `properties`, `required`, `additionalProperties`, `writeOnly`"),
+        ("site", format!("name: site\n{good}keys: {{site: {{properties: {{port: {{}}}}, required: [prot]}}}}"), "4:50: required: expected names of `properties`"),
         ("site", "summary: x".to_owned(), "1:1: missing key `name`"),
     ];
     for (name, manifest, wanted) in table {
