@@ -259,6 +259,13 @@ fn the_schema_and_a_modules_keys_are_there_to_read() {
         keep.contains("an integer") && keep.contains(" 3 "),
         "{keep}"
     );
+    let pro = alone(&["modules", "ubuntu_pro"]).stdout;
+    for told in [
+        "an Ubuntu Pro instance needs none; secret",
+        "its services; once called `ubuntu_advantage`, `ubuntu-advantage`",
+    ] {
+        assert!(pro.contains(told), "{pro}");
+    }
     let json: Value =
         serde_json::from_str(&alone(&["modules", "content", "--format", "json"]).stdout).unwrap();
     assert_eq!(

@@ -108,6 +108,21 @@ impl Key {
         self
     }
 
+    /// What is said of it, and behind that what else a reader has to know: that it is secret, of images
+    /// alone, how it was once called.
+    #[must_use]
+    pub fn told(&self, said: &str) -> String {
+        let old = self.old.join("`, `");
+        let all = [
+            (!said.is_empty(), said.to_owned()),
+            (self.is_secret, "secret".to_owned()),
+            (self.is_for_images, "of images alone".to_owned()),
+            (!self.old.is_empty(), format!("once called `{old}`")),
+        ];
+        let all = all.into_iter().filter(|(holds, _)| *holds);
+        all.map(|(_, text)| text).collect::<Vec<_>>().join("; ")
+    }
+
     /// Its name and its old spellings.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.old.iter().copied())

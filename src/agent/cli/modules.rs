@@ -150,7 +150,8 @@ fn rows_of(key: &Key, above: &str, rows: &mut Vec<Vec<String>>) {
         None if key.is_required => "needed",
         None => "",
     };
-    rows.push(table::row([&path, &key.shape.name(), default, key.summary]));
+    let told = key.told(key.summary);
+    rows.push(table::row([&path, &key.shape.name(), default, &told]));
     rows_below(&key.shape, &path, rows);
 }
 

@@ -134,17 +134,12 @@ fn describe(roff: &mut Roff, key: &Key, above: &str) {
     let path = format!("{above}{}", key.name);
     roff.control("TP", []);
     roff.text([bold(path.as_str()), roman(" "), italic(shape(&key.shape))]);
-    let mut text = marked(key.summary);
+    let mut text = marked(&key.told(key.summary));
     if let Some(default) = key.default {
         text.extend([roman("; default "), bold(default)]);
     }
-    let remarks = [
-        (key.is_required, "needed"),
-        (key.is_secret, "secret"),
-        (key.is_for_images, "of images alone"),
-    ];
-    for (_, remark) in remarks.iter().filter(|(holds, _)| *holds) {
-        text.push(roman(format!("; {remark}")));
+    if key.is_required {
+        text.push(roman("; needed"));
     }
     roff.text(text);
     below(roff, &key.shape, &path);

@@ -179,26 +179,12 @@ impl Rows {
 }
 
 fn cells(key: &Key, path: &str, summary: &str) -> String {
-    let mut summary = summary.to_owned();
-    for (_, remark) in [
-        (key.is_secret, "secret"),
-        (key.is_for_images, "of images alone"),
-    ]
-    .iter()
-    .filter(|(holds, _)| *holds)
-    {
-        summary += &format!("; {remark}");
-    }
-    if !key.old.is_empty() {
-        let old: Vec<String> = key.old.iter().map(|name| code(name)).collect();
-        summary += &format!("; once called {}", old.join(", "));
-    }
     let default = match key.default {
         Some(default) => code(default),
         None if key.is_required => "needed".to_owned(),
         None => String::new(),
     };
-    row([&code(path), &key.shape.name(), &default, &summary])
+    row([&code(path), &key.shape.name(), &default, &key.told(summary)])
 }
 
 fn table_of_keys() -> String {
