@@ -65,6 +65,9 @@ const NAMES: [&str; 9] = [
     "secret_access_key",
 ];
 
+/// Names that end so and whose values are none: a switch, and a tag of sudoers(5).
+const NO_SECRETS: [&str; 2] = ["lock_passwd", "nopasswd"];
+
 /// The last words of such names.
 const WORDS: [&str; 2] = ["pass", "psk"];
 
@@ -76,7 +79,7 @@ pub fn is_secret_name(name: &str) -> bool {
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let mut words = name.rsplit(|c: char| !c.is_ascii_alphanumeric());
     let is_word = words.next().is_some_and(|last| WORDS.contains(&last));
-    name != "lock_passwd" && (is_word || NAMES.iter().any(|end| name.ends_with(end)))
+    !NO_SECRETS.contains(&name) && (is_word || NAMES.iter().any(|end| name.ends_with(end)))
 }
 
 /// The values in a line that are secret by the names before them, and where they begin, in bytes:
@@ -176,6 +179,7 @@ mod tests {
             ("password2",           true),
             ("pass",                true),
             ("lock_passwd",         false),
+            ("NOPASSWD",            false),
             ("bypass",              false),
             ("credentials",         false),
         ];
@@ -207,6 +211,7 @@ mod tests {
             ("Acquire::http::Proxy \"http://u:hunter2@h\";", "Acquire::http::Proxy \"http://‹secret›@h\";"),
             ("disable_password: false",                      "disable_password: false"),
             ("PermitEmptyPasswords no",                      "PermitEmptyPasswords no"),
+            ("ada ALL=(ALL) NOPASSWD:ALL",                   "ada ALL=(ALL) NOPASSWD:ALL"),
             ("root:x:0:0:root:/root:/bin/sh",                "root:x:0:0:root:/root:/bin/sh"),
         ];
         for (line, wanted) in table {
