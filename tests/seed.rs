@@ -141,3 +141,19 @@ fn user_data_over_the_limit_is_refused_and_the_machine_still_gets_its_name() {
     let apply = case.run(&["apply"]);
     assert!(format!("{apply:?}").contains("64 KiB"), "{apply:?}");
 }
+
+#[test]
+fn what_user_data_says_does_nothing_to_the_terminal_that_shows_it() {
+    let user_data = "#cloud-config\nwrite_files:\n\
+        - {path: \"/etc/a\\e[31m\\nerror: all is lost\", content: \"\\e[2Jx\\ty\\n\"}\n\
+        - {path: /etc/b, owner: \"no\\e[31mbody\\nerror: all is lost\"}\n";
+    let case = Case::made(user_data, "instance-id: i-1\n");
+    let plan = case.run(&["plan"]).stdout;
+    assert!(plan.contains("+\u{fffd}[2Jx\ty\n"), "{plan:?}");
+    for args in [&["plan"][..], &["apply"], &["status", "--long"]] {
+        let said = case.run(args);
+        let all = format!("{}{}", said.stdout, said.stderr);
+        assert!(!all.contains('\u{1b}'), "{args:?}: {all:?}");
+        assert!(!all.contains("\nerror: all"), "{args:?}: {all:?}");
+    }
+}

@@ -79,12 +79,13 @@ fn show(report: &Report) {
                 continue;
             }
             changes += 1;
-            table::line(&format!(
-                "{}: {} ({})",
-                module.name, effect.what, effect.change
-            ));
+            let (what, change) = (&effect.what, &effect.change);
+            table::line(&table::visible(&format!(
+                "{}: {what} ({change})",
+                module.name
+            )));
             for line in &effect.detail {
-                table::line(&format!("    {line}"));
+                table::line(&table::visible(&format!("    {line}")));
             }
         }
     }

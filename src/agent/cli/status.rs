@@ -149,7 +149,7 @@ fn show_item(item: &ItemReport) {
         item.item, item.place, item.code
     ));
     let lines = item.output.iter().flatten();
-    lines.for_each(|line| table::line(&format!("  | {line}")));
+    lines.for_each(|line| table::line(&table::visible(&format!("  | {line}"))));
 }
 
 fn is_over(report: &Report) -> bool {

@@ -9,8 +9,18 @@ use serde::Serialize;
 
 use crate::boot::outcome_word;
 
+/// A text of one line in which nothing is left that a terminal would do: names, contents and errors come
+/// from outside.
+pub(crate) fn visible(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
+}
+
 /// Prints rows in columns as wide as they need to be; the last column is not padded.
 pub(crate) fn print(rows: &[Vec<String>]) {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| visible(cell)).collect())
+        .collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter()
@@ -21,7 +31,7 @@ pub(crate) fn print(rows: &[Vec<String>]) {
     let widths: Vec<usize> = (0..columns)
         .map(|column| width(column).unwrap_or(0))
         .collect();
-    for row in rows {
+    for row in &rows {
         let cells = row
             .iter()
             .zip(&widths)
@@ -89,10 +99,8 @@ pub(crate) fn problems(report: &Report) {
     for module in report.modules() {
         for step in &module.steps {
             if let Some(error) = &step.error {
-                complain(&format!(
-                    "error: {}/{}: {}",
-                    module.name, step.name, error.message
-                ));
+                let text = format!("error: {}/{}: {}", module.name, step.name, error.message);
+                complain(&visible(&text));
             }
         }
     }
@@ -100,7 +108,7 @@ pub(crate) fn problems(report: &Report) {
 
 /// `warning: part-001:4:10: ...`
 pub(crate) fn problem_line(problem: &ProblemReport) -> String {
-    format!("{}: {problem}", problem.severity)
+    visible(&format!("{}: {problem}", problem.severity))
 }
 
 fn module_rows(stage: &str, module: &ModuleReport) -> Vec<Vec<String>> {

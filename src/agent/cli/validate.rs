@@ -128,7 +128,8 @@ fn show(file: &Path, remarks: &[Remark]) {
 /// A remark as compilers write theirs.
 fn text(file: &Path, remark: &Remark) -> String {
     let problem = &remark.problem;
-    let mut text = format!("{}: {}\n", problem.severity, problem.message);
+    let message = table::visible(&problem.message);
+    let mut text = format!("{}: {message}\n", problem.severity);
     let mut at = file.display().to_string();
     if let Some(part) = &remark.part {
         at.push_str(&format!(", {part}"));
