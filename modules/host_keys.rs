@@ -20,6 +20,7 @@ use crate::distribution::{self, Family};
 use crate::fields::wrong;
 use crate::given_keys::{GIVEN, Given};
 use crate::host_files::{TYPES, absent, all, derive, is_there, is_whole, private, public};
+use crate::services;
 use crate::switch::{self, is_on};
 
 /// Made when the image's keys are gone, and gone itself after a power cut.
@@ -204,7 +205,8 @@ fn chosen(types: Option<&Value>, probe: &dyn Probe, told: &mut Vec<Problem>) -> 
     if is_fips(probe) {
         before.retain(|kind| *kind != "ed25519");
     }
-    let waits = before.len() > 1 && before.contains(&"rsa");
+    // OpenRC's script of sshd makes what is missing before it starts sshd.
+    let waits = before.len() > 1 && before.contains(&"rsa") && !services::is_openrc(probe);
     if waits {
         before.retain(|kind| *kind != "rsa");
     }

@@ -53,11 +53,25 @@ pub(crate) fn disabled(name: &str, probe: &dyn Probe) -> Option<Effect> {
 pub(crate) fn job(verb: UnitVerb, service: &str, probe: &dyn Probe) -> Effect {
     if is_openrc(probe) {
         let what = format!("{} {service}", verb.as_str());
-        let argv = ["rc-service", "--nocolor", service, openrc(verb)];
+        let mut argv = vec!["rc-service", "--nocolor", service, openrc(verb)];
+        if verb == UnitVerb::TryRestart {
+            argv.insert(2, "--ifstarted");
+        }
         return Effect::tool(ToolSpec::new(what, argv).live_only());
     }
     let name = unit(service);
     Effect::Unit { verb, name }
+}
+
+/// What the SSH server is called, where that is the distribution's to say and not the image's
+/// (`system_info.ssh_svcname`).
+///
+/// Source: cloud-init, `cloudinit/distros/{rhel,opensuse,alpine,arch}.py`.
+pub(crate) fn sshd(probe: &dyn Probe) -> Option<&'static str> {
+    match distribution::family(probe) {
+        Family::RedHat | Family::Suse | Family::Alpine | Family::Arch => Some("sshd"),
+        Family::Debian | Family::Other => None,
+    }
 }
 
 /// Whether a text can be the name of a service: no option, no path, one word.
@@ -120,7 +134,8 @@ const fn openrc(verb: UnitVerb) -> &'static str {
     }
 }
 
-fn is_openrc(probe: &dyn Probe) -> bool {
+/// Whether OpenRC is the one that runs services.
+pub(crate) fn is_openrc(probe: &dyn Probe) -> bool {
     distribution::family(probe) == Family::Alpine
 }
 
@@ -157,6 +172,26 @@ mod tests {
     use contract::testing::FakeMachine;
 
     use super::*;
+
+    #[test]
+    fn openrc_is_told_in_its_own_words() {
+        let machine = FakeMachine::with(&[("/etc/os-release", "ID=alpine\n")]);
+        #[rustfmt::skip]
+        let table = [
+            (UnitVerb::Start,      "rc-service --nocolor web start"),
+            (UnitVerb::Stop,       "rc-service --nocolor web stop"),
+            (UnitVerb::Restart,    "rc-service --nocolor web restart"),
+            (UnitVerb::Reload,     "rc-service --nocolor web restart"),
+            // What does not run is not started.
+            (UnitVerb::TryRestart, "rc-service --nocolor --ifstarted web restart"),
+        ];
+        for (verb, wanted) in table {
+            let Effect::Tool(tool) = job(verb, "web", &machine) else {
+                panic!("{wanted}");
+            };
+            assert_eq!(tool.argv.join(" "), wanted);
+        }
+    }
 
     #[test]
     fn nothing_is_asked_of_systemd_that_is_so_already() {

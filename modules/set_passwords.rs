@@ -12,7 +12,7 @@ use contract::yaml::{Kind, Value};
 use serde::Deserialize;
 
 use crate::accounts::Wishes;
-use crate::distribution::{self, Family};
+use crate::services;
 use crate::sshd_config;
 use crate::switch;
 
@@ -357,31 +357,16 @@ fn ssh_pwauth(given: &Value, ctx: &Context<'_>, problems: &mut Vec<Problem>) -> 
     };
     let effect = sshd_config::set("PasswordAuthentication", value, ctx.probe)?;
     let mut step = Step::new("ssh_pwauth", [effect]);
-    step.on_change.push(Effect::Unit {
-        verb: UnitVerb::TryRestart,
-        name: service(ctx),
-    });
+    let restart = services::job(UnitVerb::TryRestart, &service(ctx), ctx.probe);
+    step.on_change.push(restart);
     Some(step)
 }
 
-/// The unit of the SSH server: where cloud-init leaves it to the image, the image may say.
+/// The service of the SSH server: where cloud-init leaves it to the image, the image may say.
 fn service(ctx: &Context<'_>) -> String {
-    let users: Users = ctx.config.section(&["system_info"]).unwrap_or_default();
-    let named = users
-        .system_info
-        .as_ref()
-        .and_then(|info| info.get("ssh_svcname"));
-    let own = named.and_then(Value::as_str).unwrap_or("ssh");
-    let fixed = distribution::family(ctx.probe) == Family::RedHat
-        || [
-            "alpine",
-            "arch",
-            "sles",
-            "opensuse-leap",
-            "opensuse-tumbleweed",
-        ]
-        .contains(&distribution::id(ctx.probe).as_str());
-    let name = if fixed { "sshd" } else { own };
-    let suffix = if name.contains('.') { "" } else { ".service" };
-    format!("{name}{suffix}")
+    let system = ctx.config.get("system_info");
+    let named = || system.and_then(|system| system.get("ssh_svcname")?.as_str());
+    let named = || named().filter(|name| services::is_name(name));
+    let name = services::sshd(ctx.probe).or_else(named).unwrap_or("ssh");
+    name.to_owned()
 }

@@ -136,6 +136,21 @@ fn each_type_that_is_asked_for_is_made_once_and_sshd_never_waits_for_another_tha
 }
 
 #[test]
+fn openrc_starts_sshd_with_all_keys_so_that_all_are_made_before() {
+    let setting = debian(&[("/etc/os-release", "ID=alpine\n")]);
+    let made = |plan: &Plan| {
+        let lines = lines(plan);
+        let keys = lines
+            .into_iter()
+            .filter(|line| line.starts_with("host key "));
+        keys.collect::<Vec<_>>()
+    };
+    let keys = ["host key rsa", "host key ecdsa", "host key ed25519"];
+    assert_eq!(made(&setting.plan::<Ssh>("{}")), keys);
+    assert!(made(&setting.plan::<SshRsa>("{}")).is_empty());
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place_and_what_becomes_of_it() {
     #[rustfmt::skip]
     let table = [

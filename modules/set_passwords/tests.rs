@@ -140,6 +140,9 @@ fn sshd_takes_passwords_from_a_file_of_its_own_and_is_told_if_it_runs() {
         ("ID=debian\n",      "{ssh_pwauth: no}",                                    "try-restart ssh.service"),
         ("ID=\"amzn\"\n",    "{ssh_pwauth: no}",                                    "try-restart sshd.service"),
         ("ID=debian\n",      "{ssh_pwauth: no, system_info: {ssh_svcname: dropbear}}", "try-restart dropbear.service"),
+        ("ID=opensuse\n",    "{ssh_pwauth: no, system_info: {ssh_svcname: ssh}}",  "try-restart sshd.service"),
+        ("ID=sle-micro\n",   "{ssh_pwauth: no}",                                    "try-restart sshd.service"),
+        ("ID=alpine\n",      "{ssh_pwauth: no}",                                    "try-restart sshd"),
     ];
     for (release, config, told) in table {
         let machine = FakeMachine::with(&[
