@@ -68,6 +68,26 @@ impl Utc {
     }
 }
 
+/// The days from the beginning of 1970 to a date `YYYY-MM-DD` from then on; `None` if there is no
+/// such day.
+#[must_use]
+pub fn days_to(date: &str) -> Option<u64> {
+    let mut parts = date.splitn(3, '-').map(|part| part.parse::<u64>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
+        return None;
+    }
+    // As in `at`: a year begins in March.
+    let (before, shifted) = match month {
+        1 | 2 => (year - 1, month + 9),
+        _ => (year, month - 3),
+    };
+    let of_year = (153 * shifted + 2) / 5 + day.checked_sub(1)?;
+    let days = 365 * before + before / 4 - before / 100 + before / 400 + of_year - 719_468;
+    let found = Utc::at(days * SECONDS_A_DAY);
+    ((found.year, found.month, found.day) == (year, month, day)).then_some(days)
+}
+
 fn name(names: &[&'static str], index: u64) -> &'static str {
     let index = usize::try_from(index).unwrap_or(usize::MAX);
     names.get(index).copied().unwrap_or("")
@@ -76,6 +96,31 @@ fn name(names: &[&'static str], index: u64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_date_is_so_many_days_after_the_beginning_of_1970() {
+        #[rustfmt::skip]
+        let table = [
+            ("1970-01-01", Some(0)),
+            ("1970-03-01", Some(59)),
+            ("2000-02-29", Some(11_016)),
+            ("2040-01-01", Some(25_567)),
+            ("2100-03-01", Some(47_541)),
+            ("9999-12-31", Some(2_932_896)),
+            ("2100-02-29", None),
+            ("2040-04-31", None),
+            ("2040-13-01", None),
+            ("2040-00-01", None),
+            ("2040-01-00", None),
+            ("1969-12-31", None),
+            ("2040-01",    None),
+            ("tomorrow",   None),
+            ("",           None),
+        ];
+        for (date, wanted) in table {
+            assert_eq!(days_to(date), wanted, "{date}");
+        }
+    }
 
     #[test]
     fn times_are_written_as_in_a_letter() {

@@ -6,6 +6,7 @@ use contract::error::EffectError;
 use contract::machine::{Change, NotDone, Probe};
 use contract::name::UserName;
 
+use crate::aging;
 use crate::files::{lookup, no_such};
 use crate::host::Host;
 use crate::kit::Kit;
@@ -33,18 +34,17 @@ pub(crate) fn user(host: &Host, spec: &UserSpec) -> Result<Change, EffectError> 
         return Ok(Change::NotDone(NotDone::NeedsRoot));
     }
     let kit = Kit::of(host);
-    if let Some(key) = kit.unsaid(spec) {
-        return Err(EffectError::Refused {
-            path: "/etc/shadow".into(),
-            reason: format!("`{key}` needs useradd, which the package shadow has"),
-        });
-    }
+    let aging = match kit {
+        Kit::Shadow => None,
+        Kit::Busybox => Some(aging::of_new(spec)?),
+    };
     let has_group = has_group(host, spec.name.as_str())?;
     let made = tools::run(host, &kit.user(spec, has_group))?;
-    if kit == Kit::Busybox && made.is_change() {
+    if let Some(aging) = aging.filter(|_| made.is_change()) {
         for group in &spec.groups {
             tools::run(host, &kit.member(&spec.name, group))?;
         }
+        aging::set(host, spec.name.as_str(), &aging)?;
     }
     Ok(made)
 }
@@ -70,9 +70,7 @@ pub(crate) fn member(
 /// What becomes of something that is about a user who is not there: no fault where nobody could
 /// have made one.
 pub(crate) fn without(host: &Host, user: &UserName) -> Result<Change, EffectError> {
-    let maker = Kit::of(host).user(&UserSpec::new(user.clone()), false);
-    let maker = maker.first().map_or("", String::as_str);
-    match tools::missing(host, host, maker) {
+    match tools::missing(host, host, Kit::of(host).maker()) {
         Some(why) => Ok(Change::NotDone(why)),
         None => Err(no_such("user", user.as_str())),
     }

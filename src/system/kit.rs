@@ -46,6 +46,14 @@ impl Kit {
         argv.iter().map(ToString::to_string).collect()
     }
 
+    /// The tool that makes users.
+    pub(crate) const fn maker(self) -> &'static str {
+        match self {
+            Self::Shadow => "useradd",
+            Self::Busybox => "adduser",
+        }
+    }
+
     /// Makes a user. `has_group`: whether a group of the user's name is there.
     pub(crate) fn user(self, spec: &UserSpec, has_group: bool) -> Vec<String> {
         match self {
@@ -53,22 +61,10 @@ impl Kit {
             Self::Busybox => adduser(spec, has_group),
         }
     }
-
-    /// What [`Kit::user`] cannot say.
-    pub(crate) fn unsaid(self, spec: &UserSpec) -> Option<&'static str> {
-        let given = [
-            (spec.inactive.is_some(), "inactive"),
-            (spec.expiredate.is_some(), "expiredate"),
-        ];
-        let mut given = given.iter().filter(|(is_given, _)| *is_given);
-        (self == Self::Busybox)
-            .then(|| given.next().map(|(_, key)| *key))
-            .flatten()
-    }
 }
 
 fn useradd(spec: &UserSpec, has_group: bool) -> Vec<String> {
-    let mut argv = vec!["useradd".to_owned()];
+    let mut argv = vec![Kit::Shadow.maker().to_owned()];
     let mut option = |name: &str, value: Option<String>| {
         argv.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
     };
@@ -100,7 +96,7 @@ fn useradd(spec: &UserSpec, has_group: bool) -> Vec<String> {
 }
 
 fn adduser(spec: &UserSpec, has_group: bool) -> Vec<String> {
-    let mut argv = vec!["adduser".to_owned(), "-D".to_owned()];
+    let mut argv = vec![Kit::Busybox.maker().to_owned(), "-D".to_owned()];
     let mut option = |name: &str, value: Option<String>| {
         argv.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
     };
@@ -171,7 +167,5 @@ mod tests {
         for (kit, spec, has_group, line) in table {
             assert_eq!(kit.user(spec, has_group).join(" "), line);
         }
-        assert_eq!(Kit::Busybox.unsaid(&full), Some("inactive"));
-        assert_eq!(Kit::Shadow.unsaid(&full), None);
     }
 }

@@ -3,6 +3,7 @@
 //! [`Host`] performs effects; [`DryRun`] tells what performing them would change.
 
 mod accounts;
+mod aging;
 mod authorized_keys;
 mod beside;
 mod block;

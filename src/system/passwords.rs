@@ -9,9 +9,11 @@ use contract::machine::{Change, NotDone, Probe};
 use contract::secret::Secret;
 
 use crate::accounts;
+use crate::aging;
 use crate::console;
 use crate::files::lookup;
 use crate::host::Host;
+use crate::kit::Kit;
 use crate::program;
 use crate::tools;
 
@@ -36,8 +38,12 @@ pub(crate) fn apply(host: &Host, spec: &PasswordSpec) -> Result<Change, EffectEr
     if is_so(&spec.state, &now) {
         return Ok(Change::AlreadySo);
     }
-    if spec.state == Password::Random {
-        return random(host, spec);
+    match spec.state {
+        Password::Random => return random(host, spec),
+        Password::Expired if Kit::of(host) == Kit::Busybox => {
+            return aging::set(host, spec.user.as_str(), &aging::expired());
+        }
+        _ => {}
     }
     tools::feed(host, &tool(host, spec, &now), &stdin(spec))
 }

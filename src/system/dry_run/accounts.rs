@@ -123,7 +123,7 @@ impl DryRun<'_> {
     /// Why something that is about a user who is not there cannot be done: who is to be made by an
     /// effect is there by now, unless that was not possible.
     pub(super) fn nobody(&self) -> NotDone {
-        self.missing(&["useradd".to_owned()])
+        self.missing(&[Kit::of(self).maker().to_owned()])
             .unwrap_or(NotDone::NeedsRoot)
     }
 

@@ -96,7 +96,8 @@ class Machine:
     def start(self, boot):
         """What is there before anybody's stage: an empty /run, a kernel's name and boot id, a metadata service."""
         self.mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", self.root / "run")
-        for name in ["systemd/system", "lock", "cloud-init"]:
+        # systemd runs, unless the document says that it is OpenRC (sd_booted(3)).
+        for name in ["lock", "cloud-init", *([] if self.task.get("openrc") else ["systemd/system"])]:
             (self.root / "run" / name).mkdir(parents=True)
         # As ds-identify, which looks at the firmware before a boot's first stage, writes it.
         (self.root / "run/cloud-init/cloud.cfg").write_text("datasource_list: [ Ec2, None ]\n")

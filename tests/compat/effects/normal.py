@@ -57,11 +57,12 @@ SETTINGS = ["etc/mcollective/server.cfg", "*/puppet.conf"]
 ASKING = [
     "systemd-detect-virt *", "ip --json *", "ip -o *", "ip --oneline *", "growpart --help", "udevadm settle*",
     "systemctl is-active *", "systemctl is-enabled *", "systemctl show *", "apt-cache *",
-    "subscription-manager identity", "subscription-manager list *", "subscription-manager repos --list-*",
+    "rpm -q *", "subscription-manager identity", "subscription-manager list *", "subscription-manager repos --list-*",
 ]
-# No job is waited for before the boot goes on.
+# No job is waited for before the boot goes on, and sshd is not started by it.
 RESTARTS_OF_SSHD = [
-    "systemctl restart ssh --job-mode=ignore-dependencies", "systemctl --no-block try-restart -- ssh.service",
+    "systemctl restart ssh* --job-mode=ignore-dependencies", "systemctl --no-block try-restart -- ssh*.service",
+    "rc-service --nocolor sshd restart", "rc-service --nocolor --ifstarted sshd restart",
 ]
 # What cloud-init warns of because of the lab: there is no network card to get an address with, so
 # that it asks the metadata service only when the network is there; and no disk to grow on.
@@ -116,7 +117,7 @@ def normal_job(call):
 
 def normal_call(call):
     """A call by what it asks for; cloud-init installs packages in no order."""
-    if call in RESTARTS_OF_SSHD:
+    if matches(call, RESTARTS_OF_SSHD):
         return "restarts sshd"
     before, install, packages = call.partition(" install ")
     return before + install + " ".join(sorted(packages.split(" "))) if before.startswith("apt-get ") else call
