@@ -6,6 +6,7 @@ use std::path::Path;
 
 use contract::effect::{BlockSpec, Effect, Mode, Text};
 use contract::machine::Probe;
+use contract::sshd;
 
 const MAIN: &str = "/etc/ssh/sshd_config";
 /// Read by sshd where the main file says so, as the packages of most distributions do.
@@ -44,13 +45,17 @@ struct File {
 
 impl File {
     fn read(probe: &dyn Probe) -> Option<Self> {
-        let read = |path: &str| {
-            let bytes = probe.read(Path::new(path)).ok()?.unwrap_or_default();
+        let read = |path: &Path| {
+            let bytes = probe.read(path).ok()?.unwrap_or_default();
             Some(String::from_utf8_lossy(&bytes).into_owned())
         };
-        let main = read(MAIN)?;
+        // What a package brings in /usr is not changed; sshd reads it no more beside a file of ours.
+        let main = read(sshd::config(probe))?;
         let is_drop_in = main.lines().any(includes);
-        let text = if is_drop_in { read(DROP_IN)? } else { main };
+        let text = match is_drop_in {
+            true => read(Path::new(DROP_IN))?,
+            false => main,
+        };
         Some(Self { is_drop_in, text })
     }
 
@@ -109,7 +114,35 @@ fn changed(old: &str, option: &str, value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use contract::testing::FakeMachine;
+
     use super::*;
+
+    #[test]
+    fn the_packages_own_file_in_usr_goes_on_to_count() {
+        const VENDOR: &str = "/usr/etc/ssh/sshd_config";
+        let included = "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n";
+        #[rustfmt::skip]
+        let table = [
+            // what is there                             where it is written, and what
+            (vec![(VENDOR, included)],                   DROP_IN, "PasswordAuthentication yes\n"),
+            (vec![(VENDOR, "UsePAM yes\n")],             MAIN,    "UsePAM yes\nPasswordAuthentication yes\n"),
+            (vec![(VENDOR, included), (MAIN, "Port 1\n")], MAIN,  "Port 1\nPasswordAuthentication yes\n"),
+            (vec![],                                     MAIN,    "PasswordAuthentication yes\n"),
+        ];
+        for (files, path, text) in table {
+            let machine = FakeMachine::with(&files);
+            let effect = set("PasswordAuthentication", "yes", &machine);
+            let Some(Effect::Block(block)) = effect else {
+                panic!("{files:?}");
+            };
+            assert_eq!(block.at, Path::new(path), "{files:?}");
+            let Text::All(written) = block.text else {
+                panic!("{files:?}");
+            };
+            assert_eq!(written, text, "{files:?}");
+        }
+    }
 
     #[test]
     fn an_option_is_changed_where_it_stands_or_added_at_the_end() {

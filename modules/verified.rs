@@ -110,7 +110,7 @@ pub fn keep_verified(entries: &mut Vec<Entry>, config: &Config, probe: &dyn Prob
         };
         let Some(ids) = ids else { return true };
         let release = release.get_or_insert_with(|| Release::of(probe));
-        if release.is_one_of(ids) || is_insisted_on(name, config) {
+        if release.is_one_of(ids) || is_called_one_of(ids, config) || is_insisted_on(name, config) {
             return true;
         }
         left.push(*entry);
@@ -125,6 +125,14 @@ pub fn keep_verified(entries: &mut Vec<Entry>, config: &Config, probe: &dyn Prob
 fn of(module: &str) -> Option<&'static [&'static str]> {
     let found = VERIFIED.iter().find(|(name, _)| *name == module);
     found.map(|(_, ids)| *ids)
+}
+
+/// Whether the image's `system_info.distro` says so, which is what cloud-init goes by: that of Oracle
+/// Linux says `rhel`.
+fn is_called_one_of(ids: &[&str], config: &Config) -> bool {
+    let system = config.get("system_info");
+    let name = system.and_then(|system| system.get("distro")?.as_str());
+    name.is_some_and(|name| ids.iter().any(|id| id.eq_ignore_ascii_case(name)))
 }
 
 fn is_insisted_on(module: &str, config: &Config) -> bool {
@@ -184,6 +192,8 @@ mod tests {
             ("ID=\"amzn\"\nID_LIKE=\"fedora\"\n",  ASKED.to_owned(),                                    false, true),
             ("ID=debian\n",                        ASKED.to_owned(),                                    false, true),
             ("",                                   ASKED.to_owned(),                                    false, true),
+            ("ID=\"ol\"\nID_LIKE=\"fedora\"\n",    ASKED.to_owned(),                                    false, true),
+            ("ID=\"ol\"\nID_LIKE=\"fedora\"\n",    format!("{{{ASKED}, system_info: {{distro: rhel}}}}"), true, false),
             ("ID=debian\n",                        format!("{{{ASKED}, unverified_modules: [ntp]}}"),   false, true),
             ("ID=debian\n",                        format!("{{{ASKED}, unverified_modules: [resolv-conf]}}"), true, false),
             // Nothing is to be done, and nothing is said.

@@ -15,7 +15,7 @@ const SUDO: &str = "ALL=(ALL) NOPASSWD:ALL";
 /// The name.
 pub(crate) fn name(probe: &dyn Probe) -> &'static str {
     match distribution::id(probe).as_str() {
-        "amzn" | "rhel" | "sles" | "opensuse-leap" => "ec2-user",
+        "amzn" | "rhel" | "ol" | "sles" | "sles_sap" | "opensuse-leap" => "ec2-user",
         "debian" => "debian",
         "ubuntu" => "ubuntu",
         "fedora" => "fedora",

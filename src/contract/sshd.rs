@@ -5,16 +5,30 @@ use std::path::{Path, PathBuf};
 use crate::machine::{Account, Probe};
 
 const CONFIG: &str = "/etc/ssh/sshd_config";
+/// The package's, which sshd of SUSE reads where there is none of the machine's own. Source: cloud-init,
+/// <https://github.com/canonical/cloud-init/pull/6105>.
+const VENDORS: &str = "/usr/etc/ssh/sshd_config";
 /// Where sshd looks if nobody says otherwise, and where keys go if nothing else will do.
 const DEFAULT: &str = ".ssh/authorized_keys";
 /// More files are not read: some include each other.
 const MAX_FILES: usize = 256;
 
+/// The file that sshd begins with; the machine's own if there is none.
+#[must_use]
+pub fn config(probe: &dyn Probe) -> &'static Path {
+    let [own, vendors] = [CONFIG, VENDORS].map(Path::new);
+    let is_there = |path| matches!(probe.kind(path), Ok(Some(_)));
+    match !is_there(own) && is_there(vendors) {
+        true => vendors,
+        false => own,
+    }
+}
+
 /// What a setting is for everybody: its first value, as sshd takes it, from included files as well
 /// and never from a `Match` block.
 #[must_use]
 pub fn setting(probe: &dyn Probe, keyword: &str) -> Option<String> {
-    find(probe, Path::new(CONFIG), keyword, &mut MAX_FILES.clone())
+    find(probe, config(probe), keyword, &mut MAX_FILES.clone())
 }
 
 /// Whether sshd refuses files that others could have written (`StrictModes`).
@@ -199,6 +213,11 @@ mod tests {
         ]);
         assert_eq!(setting(&machine, "StrictModes").as_deref(), Some("no"));
         assert!(!is_strict(&machine));
+        let vendors = FakeMachine::with(&[
+            (VENDORS, main),
+            ("/etc/ssh/sshd_config.d/a.conf", "StrictModes no\n"),
+        ]);
+        assert!(!is_strict(&vendors));
         let turning = FakeMachine::with(&[(CONFIG, "Include /etc/ssh/sshd_config\n")]);
         assert_eq!(setting(&turning, "StrictModes"), None);
         assert!(is_strict(&turning));

@@ -160,9 +160,9 @@ IMAGES = {
                    "ssh_svcname": "sshd"},
         "cfg": {"syslog_fix_perms": "root:root", "cloud_config_modules": after("locale", CONFIG, "zypper_add_repo")},
         "tools": ["zypper", "rpm"],
-        # sudo's own rules are in /usr/etc.
+        # What packages say of sudo and sshd is in /usr/etc.
         "prepare": SSHD + ASKED + "mkdir -p /usr/etc; sed '/includedir/d' /etc/sudoers >/usr/etc/sudoers\n"
-                   "chmod 440 /usr/etc/sudoers; rm /etc/sudoers\n",
+                   "chmod 440 /usr/etc/sudoers; rm /etc/sudoers; mkdir /usr/etc/ssh; mv /etc/ssh/sshd_config /usr/etc/ssh\n",
     },
     "alpine": {
         "release": 'ID=alpine\nVERSION_ID=3.21.0\nNAME="Alpine Linux"\n',
