@@ -256,7 +256,8 @@ fn validation(told: &mut Told<'_>, key: &str, ctx: &Context<'_>) -> Option<Effec
     if !files::exists(ctx.probe, key) {
         let place = told.get("validation_cert").map(|value| value.place.clone());
         let message = format!("chef.validation_cert: `system` is said, and there is no {key}");
-        told.problems.push(Problem::warning(place, message));
+        let problem = Problem::warning(place, message).of_machine();
+        told.problems.push(problem);
     }
     None
 }

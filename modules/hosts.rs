@@ -67,8 +67,8 @@ impl Module for UpdateEtcHosts {
         let names = wanted.and_then(|wanted| wanted.names(ctx).ok().flatten());
         let Some(names) = names.or_else(|| hostname::current(ctx)) else {
             let message = "manage_etc_hosts: the machine has no name";
-            plan.problems
-                .push(Problem::warning(Some(manage.place), message).hint("give `hostname`"));
+            let problem = Problem::warning(Some(manage.place), message).of_machine();
+            plan.problems.push(problem.hint("give `hostname`"));
             return plan;
         };
         let text = match how {

@@ -46,11 +46,11 @@ impl Module for UsersGroups {
             user: want.user.as_ref(),
             system_info: want.system_info.as_ref(),
         };
+        let accounts = wishes.accounts(ctx.probe);
         let mut plan = match &want.groups {
-            Some(groups) => groups::plan(groups, ctx.probe),
+            Some(groups) => groups::plan(groups, &accounts, ctx.probe),
             None => Plan::nothing(),
         };
-        let accounts = wishes.accounts(ctx.probe);
         plan.problems.extend(accounts.problems);
         for account in &accounts.list {
             let (step, problems) = account::plan(account, accounts.default.as_ref(), ctx);

@@ -73,6 +73,10 @@ random_seed: {command: [pollinate], command_required: true}
 timezone: Europe/Paris
 keyboard: {layout: de}
 ca_certs: {remove_defaults: true}
+groups: [{crew: [root, games]}]
+users: [default, {name: jump, ssh_redirect_user: true}]
+manage_etc_hosts: localhost
+chef: {server_url: 'https://chef.example.com', validation_name: crew, validation_cert: system}
 ";
     let answer = check(text, &["--strict"]);
     assert_eq!(answer.code, 0, "{answer:?}");

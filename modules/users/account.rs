@@ -190,17 +190,18 @@ impl User<'_> {
             .fields
             .get("ssh_redirect_user")
             .filter(|_| self.fields.is_true("ssh_redirect_user"))?;
-        let keys = &self.ctx.instance.public_keys;
-        let missing = match default {
-            None => "there is no default user to name; it is ignored",
-            Some(_) if keys.is_empty() => "the launch has no key, so it is ignored",
-            Some(default) => {
-                let options = ssh_keys::redirect(default.as_str(), self.name.as_str());
-                return Some(self.authorize(keys.clone(), Some(options)));
-            }
+        let Some(default) = default else {
+            let missing = "there is no default user to name; it is ignored";
+            self.fields.warn("ssh_redirect_user", value, missing);
+            return None;
         };
-        self.fields.warn("ssh_redirect_user", value, missing);
-        None
+        let keys = &self.ctx.instance.public_keys;
+        if keys.is_empty() {
+            self.fields.no_launch_key("ssh_redirect_user", value);
+            return None;
+        }
+        let options = ssh_keys::redirect(default.as_str(), self.name.as_str());
+        Some(self.authorize(keys.clone(), Some(options)))
     }
 
     fn authorize(&self, keys: Vec<AuthorizedKey>, options: Option<String>) -> Effect {

@@ -161,6 +161,13 @@ impl<'a> Fields<'a> {
             .push(Problem::warning(Some(value.place.clone()), message));
     }
 
+    /// A warning of one launch, and not of what was written.
+    pub(super) fn no_launch_key(&mut self, key: &str, value: &Value) {
+        let message = self.about(key, "the launch has no key, so it is ignored");
+        let problem = Problem::warning(Some(value.place.clone()), message);
+        self.problems.push(problem.of_machine());
+    }
+
     fn about(&self, key: &str, what: &str) -> String {
         format!("users: `{}`: {key}: {what}", self.who)
     }

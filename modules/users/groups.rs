@@ -9,10 +9,10 @@ use contract::place::Place;
 use contract::plan::{Plan, Problem, Step};
 use contract::yaml::{Kind, Value};
 
-use crate::accounts::group_names;
+use crate::accounts::{Accounts, group_names};
 
-/// A step for each group.
-pub(super) fn plan(groups: &Value, probe: &dyn Probe) -> Plan {
+/// A step for each group. `accounts` are made after them.
+pub(super) fn plan(groups: &Value, accounts: &Accounts, probe: &dyn Probe) -> Plan {
     let mut wanted = Wanted::default();
     match &groups.kind {
         Kind::String(_) => {
@@ -42,7 +42,17 @@ pub(super) fn plan(groups: &Value, probe: &dyn Probe) -> Plan {
                         group: group.clone(),
                     });
                 }
-                _ => wanted.problems.push(stranger(group, place)),
+                found => {
+                    let stranger = stranger(group, place);
+                    let is_later = accounts.list.iter().any(|account| account.name == *name);
+                    let is_of_text = found.is_err() || is_later;
+                    let problem = if is_of_text {
+                        stranger
+                    } else {
+                        stranger.of_machine()
+                    };
+                    wanted.problems.push(problem);
+                }
             }
         }
         plan.push(Step::new(format!("group {group}"), effects));

@@ -280,12 +280,18 @@ fn groups_are_made_in_every_form_and_members_who_are_there_are_added() {
         assert_eq!(plan.lines(), *wanted, "{groups}");
         assert_eq!(said(&plan), Vec::<String>::new(), "{groups}");
     }
-    let plan = plan("groups: {crew: [nobody-yet]}\nusers: [nobody-yet]\n");
-    let said = said(&plan);
-    assert!(
-        said[0].starts_with("test:1:17: groups: `crew`: this member is not there"),
-        "{said:?}"
-    );
+    // Somebody who is made later is a mistake on any machine.
+    for (users, is_of_machine) in [("nobody-yet", false), ("default", true)] {
+        let plan = plan(&format!(
+            "groups: {{crew: [nobody-yet]}}\nusers: [{users}]\n"
+        ));
+        let said = said(&plan);
+        assert!(
+            said[0].starts_with("test:1:17: groups: `crew`: this member is not there"),
+            "{said:?}"
+        );
+        assert_eq!(plan.problems[0].is_of_machine, is_of_machine, "{users}");
+    }
 }
 
 #[test]
