@@ -60,7 +60,7 @@ const SHORTEST_TOKEN: usize = 20;
 
 /// Whether an address may carry a password or a token: `https://user:password@host/`,
 /// `https://token@host/`, `https://host/?token=...`. As people write passwords with a `/` as well, an
-/// `@` anywhere counts.
+/// `@` anywhere counts, unless a part of a path begins with it: `https://host/@group/project/`.
 pub(crate) fn has_password(text: &str) -> bool {
     let is_secret = |parameter: &str| {
         let pair = parameter.split_once('=');
@@ -73,8 +73,20 @@ pub(crate) fn has_password(text: &str) -> bool {
     let rest = text.split_once("://").map(|(_, rest)| rest);
     rest.is_some_and(|rest| {
         let mut parameters = rest.split(|c: char| c.is_whitespace() || "?&;".contains(c));
-        rest.contains('@') || parameters.any(|parameter| is_secret(&parameter.to_ascii_lowercase()))
+        has_login(rest) || parameters.any(|parameter| is_secret(&parameter.to_ascii_lowercase()))
     })
+}
+
+/// Whether somebody may be named in what stands behind `://`.
+fn has_login(rest: &str) -> bool {
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    // Else that is where a password begins, which may end with a `/`.
+    let is_host = host.rsplit_once(':').is_none_or(|(_, port)| is_port(port));
+    let mut of_path = path
+        .split('/')
+        .map(|name| name.strip_prefix('@').unwrap_or(name));
+    host.contains('@') || !is_host && path.contains('@') || of_path.any(|name| name.contains('@'))
 }
 
 /// Whether there is a password or a token in an address, and not only a name, as in
@@ -214,7 +226,11 @@ mod tests {
             ("http://user:pass@word@proxy:3128",       true),
             ("http://me:pa/ss@proxy:3128",             true),
             ("https://token@example.com/",             true),
+            ("http://me:secret/@proxy:3128",           true),
+            ("https://example.com/~me@home/",          true),
             ("https://example.com:3128/path",          false),
+            ("https://example.com/repos/@crew/nginx/", false),
+            ("https://example.com:3128/@crew/nginx/",  false),
             ("user:password@example.com",              false),
             ("https://example.com/?a=1&Token=hunter2", true),
             ("https://example.com/?api-key=hunter2",   true),

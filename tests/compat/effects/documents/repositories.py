@@ -177,6 +177,7 @@ rh_subscription:
 zypper: {repos: [{id: a, baseurl: 'http://a.example/'}], config: {credentials.global.password: hunter2}}
 """, prepare=ZYPP_CONF),
     insisted("yum_repos: a token", "yum_repos: {a: {baseurl: 'https://h.example/?token=hunter2'}}"),
+    insisted("yum_repos: a group in the path", "yum_repos: {a: {baseurl: 'https://h.example/repos/@crew/web/'}}"),
     insisted("apk_repos: a password", "apk_repos: {alpine_repo: {version: v3.20, base_url: 'https://u:hunter2@h.example'}}"),
     insisted("spacewalk", "spacewalk: {server: sw.example.com, proxy: proxy.example.com, activation_key: secret}",
              prepare=there(python=["rhnreg_ks", "rhn-profile-sync"])),
