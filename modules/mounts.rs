@@ -64,7 +64,7 @@ impl Module for Mounts {
         summary: "write /etc/fstab, make mount points and a swap file, and mount them",
         stage: Stage::Identity,
         frequency: Frequency::Instance,
-        // What the metadata calls `ephemeral0` is mounted though nobody asks for it.
+        // What the metadata or an alias calls `ephemeral0` is mounted though nobody asks for it.
         wake: Wake::Always,
         keys: &[
             Key::new(
@@ -88,11 +88,12 @@ impl Module for Mounts {
 
     fn plan(want: Section, ctx: &Context<'_>) -> Plan {
         let is_asked = want.mounts.is_some() || want.swap.is_some();
-        if !is_asked && !Names::has_told(ctx.instance) {
+        let has_names = want.device_aliases.is_some() || Names::has_told(ctx.instance);
+        if !is_asked && !has_names {
             return Plan::nothing();
         }
         let names = Names::new(ctx, want.device_aliases.as_ref());
-        let told = ["ephemeral0", "swap"].map(|name| (name, names.of_metadata(&names.alias(name))));
+        let told = ["ephemeral0", "swap"].map(|name| (name, names.unasked(name)));
         if !is_asked && told.iter().all(|(_, device)| device.is_none()) {
             return Plan::nothing();
         }

@@ -110,6 +110,15 @@ impl<'a> Names<'a> {
         found.or_else(|| (name != "ephemeral0").then_some(path))
     }
 
+    /// The path of what is used though nobody asks for it, `name` being `ephemeral0` or `swap`: what the
+    /// metadata calls so, or a disk, and no partition, that `device_aliases` calls so.
+    pub(crate) fn unasked(&self, name: &str) -> Option<String> {
+        let alias = self.alias(name);
+        let is_disk = || alias != name && self.disk_and_number(name).is_none();
+        let of_alias = || is_disk().then(|| self.find(name).ok()).flatten();
+        self.of_metadata(&alias).or_else(of_alias)
+    }
+
     /// The path of the disk or partition that somebody calls `name`.
     ///
     /// # Errors

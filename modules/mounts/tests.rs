@@ -157,20 +157,21 @@ fn what_cannot_be_mounted_now_is_no_reason_to_try_again() {
 #[test]
 fn what_the_metadata_tells_of_is_mounted_though_nobody_asks() {
     let usual = format!("/mnt auto {OPTIONS},comment=cloudconfig 0 2");
-    let both = json!({"ami": "sda1", "ephemeral0": "sdb", "swap": "xvdc2"});
     #[rustfmt::skip]
     let table = [
         ("",                                           json!({"ami": "sda1"}),           vec![]),
         ("",                                           json!({"ephemeral0": "sdq"}),     vec![]),
         ("",                                           json!({"ephemeral0": "sdb"}),     vec![format!("/dev/xvdb {usual}")]),
         ("",                                           json!({"ephemeral0": "xvdc"}),    vec![format!("/dev/xvdc1 {usual}")]),
-        ("",                                           both,                             vec![format!("/dev/xvdb {usual}"), "/dev/xvdc2 none swap sw,comment=cloudconfig 0 0".to_owned()]),
+        ("",                                           json!({"ephemeral0": "sdb", "swap": "xvdc2"}), vec![format!("/dev/xvdb {usual}"), "/dev/xvdc2 none swap sw,comment=cloudconfig 0 0".to_owned()]),
         ("mounts: [[ephemeral0, null]]",               json!({"ephemeral0": "sdb"}),     vec![]),
         ("mounts: [[ephemeral0]]",                     json!({"ephemeral0": "sdb"}),     vec![]),
         ("mounts: [[ephemeral0, /data]]",              json!({"ephemeral0": "sdb"}),     vec![format!("/dev/xvdb {}", usual.replace("/mnt", "/data"))]),
         ("mounts: [[xvdb, /a], [xvdb, null]]",         json!({}),                        vec![]),
         ("mounts: [[xvdb, null], [xvdb, /a]]",         json!({}),                        vec![format!("/dev/xvdb {}", usual.replace("/mnt", "/a"))]),
         ("device_aliases: {ephemeral0: xvdc2}",        json!({"ephemeral0": "sdb"}),     vec![]),
+        ("device_aliases: {ephemeral0: /dev/xvdc}",    json!(null),                      vec![format!("/dev/xvdc1 {usual}")]),
+        ("device_aliases: {swap: xvdb}",               json!({}),                        vec!["/dev/xvdb none swap sw,comment=cloudconfig 0 0".to_owned()]),
     ];
     for (config, mapping, wanted) in table {
         let mut setting = setting(&[]);

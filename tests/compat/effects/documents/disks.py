@@ -178,6 +178,7 @@ printf '# mine\n\nUUID=1 / ext4 defaults 0 1\nxvdq /old auto defaults,comment=cl
     config("mounts: ephemeral0 that is not there", "", prepare=DISKS, devices={"ephemeral0": "sdq"}),
     config("mounts: swap of the metadata", "", prepare=DISKS, devices={"swap": "xvdc", "ephemeral0": "xvdb"}),
     config("mounts: an alias", "device_aliases: {data: /dev/xvdb}\nmounts: [[data, /data], [data.2, /more]]", prepare=PARTS),
+    config("mounts: an alias that is called ephemeral0", "device_aliases: {ephemeral0: /dev/xvdb}", prepare=PARTS),
     config("swap: a size", "swap: {filename: /srv/swap, size: 8M}", prepare=SWAP),
     config("swap: a number and a directory", "swap: {filename: /var/swap/one, size: 8388608}", prepare=SWAP),
     config("swap: auto with a maximum", "swap: {size: auto, maxsize: 8MiB}", prepare=SWAP),
