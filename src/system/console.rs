@@ -35,9 +35,7 @@ pub(crate) fn write(host: &Host, text: &str) -> Change {
 /// Writes a message as it is now, which leaves the machine as it was.
 pub(crate) fn say(host: &Host, words: &[Word]) -> Change {
     let text = spelled(host, words);
-    if host.logs_messages
-        && let Err(error) = output::note(host, &text)
-    {
+    if let Err(error) = output::note(host, &text) {
         tracing::warn!("cannot write to {}: {error}", host.output_log.display());
     }
     match write(host, &text) {

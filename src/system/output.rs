@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use contract::machine::Probe;
-use contract::output::Stream;
+use contract::output::{Output, Stream};
 use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{Mode, fchmod};
@@ -199,14 +199,20 @@ fn file(host: &Host, path: &Path, how: OFlag) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// The standard input of a command of the shell, which lives as long as somebody writes to it.
+/// The standard input of a command of the shell, which lives as long as somebody writes to it. What it
+/// writes holds what our own files of output hold. Source: cloud-init, `cloudinit/util.py`
+/// (`set_subprocess_umask_and_gid`).
 fn pipe(host: &Host, line: &str) -> io::Result<OwnedFd> {
     if elsewhere(host, host, &[SHELL.to_owned()]).is_some() {
         return Err(io::Error::other("needs the live machine"));
     }
     let mut command = inside(host, SHELL);
-    command.args(["-c", line]).env_clear().env("PATH", PATH);
+    let line = format!("umask 037\n{line}");
+    command.args(["-c", &line]).env_clear().env("PATH", PATH);
     command.current_dir("/").process_group(0);
+    if let Some(adm) = administrators(host)? {
+        command.gid(adm);
+    }
     let mut child = command.stdin(Stdio::piped()).spawn()?;
     let stdin = child.stdin.take();
     stdin
@@ -226,19 +232,42 @@ fn log(host: &Host) -> io::Result<File> {
     Ok(File::from(fd))
 }
 
-/// Appends a message to the log of output, as if a child had said it.
+/// Notes a message where a child would have written it to its standard error, if that is no log of our
+/// own or one that takes messages. No command is started for it.
 pub(crate) fn note(host: &Host, text: &str) -> io::Result<()> {
-    log(host)?.write_all(text.as_bytes())
+    let is_open = |stream: &Stream, opened: bool| match stream {
+        Stream::Log => false,
+        Stream::Pipe(_) => opened,
+        Stream::Append(_) | Stream::Replace(_) => true,
+    };
+    let is_elsewhere = {
+        let redirection = host.output();
+        let Output { out, err } = &redirection.wanted;
+        is_open(err.as_ref().unwrap_or(out), redirection.opened.is_some())
+    };
+    if is_elsewhere {
+        streams(host).pass_on(text.as_bytes());
+    } else if host.logs_messages {
+        log(host)?.write_all(text.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Output may be read by administrators, and by nobody else.
 fn dress(host: &Host, fd: &OwnedFd) -> io::Result<()> {
-    if host.privileged
-        && let Some(adm) = host.group("adm")?
-    {
+    if let Some(adm) = administrators(host)? {
         fchown(fd, None, Some(Gid::from_raw(adm)))?;
     }
     Ok(fchmod(fd, Mode::from_bits_truncate(0o640))?)
+}
+
+/// The group of those who may read output; `None` where there is none, or nobody may be given to it.
+fn administrators(host: &Host) -> io::Result<Option<u32>> {
+    if host.privileged {
+        host.group("adm")
+    } else {
+        Ok(None)
+    }
 }
 
 #[cfg(test)]

@@ -383,13 +383,20 @@ fn output_goes_where_the_stage_says_and_is_readable_by_administrators_alone() {
         err: None,
     });
     say("echo one; echo two >&2");
+    crate::output::note(&host, "the end\n").unwrap();
     // Another stage: the pipe is closed, and its command comes to its end.
     host.redirect(Output::default());
     let end = std::time::Instant::now() + Duration::from_secs(30);
     while !at("end").exists() && std::time::Instant::now() < end {
         std::thread::yield_now();
     }
-    assert_eq!(tree.text("piped"), "saw:one\nsaw:two\n");
+    assert_eq!(tree.text("piped"), "saw:one\nsaw:two\nsaw:the end\n");
+    let mode = fs::metadata(&piped).unwrap().permissions().mode();
+    assert_eq!(
+        mode & 0o7777,
+        0o640,
+        "what a command makes of it is no more open"
+    );
 }
 
 #[test]

@@ -170,7 +170,7 @@ def normal_file(path, file, document):
         # Each waits for its own unit.
         text = text.replace("x-systemd.after=firstlight.service", "x-systemd.after=cloud-init-network.service")
     elif matches(path, OUTPUT):
-        text = "".join(line for line in text.splitlines(True) if not line.startswith("Cloud-init v. "))
+        text = "".join(line for line in text.splitlines(True) if not line.startswith(("Cloud-init v. ", "firstlight v. ")))
     return {**file, "content": text}
 
 

@@ -99,6 +99,13 @@ runcmd: [echo said, 'echo to stderr >&2']
 no_ssh_fingerprints: true
 ssh: {emit_keys_to_console: false}
 """),
+    config("output through a command, with a message of one's own", """
+output: {final: '| tee -a /srv/output >/srv/error'}
+runcmd: [echo said, 'echo to stderr >&2']
+final_message: it is over
+no_ssh_fingerprints: true
+ssh: {emit_keys_to_console: false}
+"""),
     config("modules: user data may move and leave out", """
 cloud_final_modules: [scripts-user, write-files-deferred]
 cloud_config_modules: [runcmd]
