@@ -7,11 +7,11 @@ use contract::module::{Context, Facts, Frequency, Module, Stage, Wake};
 use contract::plan::{Plan, Problem, Step};
 use contract::schema::{Key, Shape};
 use contract::template::Variables;
-use contract::yaml::{Kind, Mapping, Placed, Switch, Value};
+use contract::yaml::{Placed, Switch, Value};
 use serde::Deserialize;
 
 use crate::distribution::Release;
-use crate::fields;
+use crate::fields::Fields;
 use crate::files;
 
 const NAME: &str = "resolv_conf";
@@ -86,20 +86,14 @@ impl Module for ResolvConf {
         };
         let mut problems = Vec::new();
         let wanted = Wanted::of(&section, &mut problems);
-        let text = match text(file, &wanted, ctx) {
-            Ok(text) => text,
-            Err(problem) => {
-                problems.push(problem);
-                return Plan {
-                    steps: Vec::new(),
-                    problems,
-                };
-            }
-        };
-        Plan {
-            steps: vec![Step::new(NAME, [Effect::file(file, text)])],
-            problems,
+        let mut plan = Plan::nothing();
+        match wanted.map(|wanted| text(file, &wanted, ctx)) {
+            Some(Ok(text)) => plan.push(Step::new(NAME, [Effect::file(file, text)])),
+            Some(Err(problem)) => problems.push(problem),
+            None => {}
         }
+        plan.problems = problems;
+        plan
     }
 }
 
@@ -114,60 +108,36 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(section: &Value, problems: &mut Vec<Problem>) -> Self {
-        let mut wanted = Self::default();
-        let mut wrong = |value: &Value, key: &str, what: &str| {
-            let message = format!("resolv_conf.{key}: expected {what}");
-            problems.push(Problem::error(Some(value.place.clone()), message));
+    /// What it says, line by line; `None` if it is no mapping.
+    fn of(section: &Value, told: &mut Vec<Problem>) -> Option<Self> {
+        let fields = Fields::of("resolv_conf", section, told)?;
+        let mut wanted = Self {
+            nameservers: fields.lines("nameservers", told),
+            searchdomains: fields.lines("searchdomains", told),
+            domain: fields.line("domain", told),
+            sortlist: fields.lines("sortlist", told),
+            ..Self::default()
         };
-        let pairs = section.as_map().into_iter().flat_map(Mapping::iter);
-        for (key, value) in pairs.filter(|(_, value)| !value.is_null()) {
-            let key = key.as_str().unwrap_or_default();
-            match key {
-                "nameservers" | "searchdomains" | "sortlist" => {
-                    let Some(list) = value.as_list() else {
-                        wrong(value, key, "a list of strings");
-                        continue;
-                    };
-                    let words = list.iter().filter_map(|word| {
-                        let text = word.to_text();
-                        if text.is_none() {
-                            wrong(word, key, "a string");
-                        }
-                        text
-                    });
-                    let words = words.collect();
-                    match key {
-                        "nameservers" => wanted.nameservers = words,
-                        "searchdomains" => wanted.searchdomains = words,
-                        _ => wanted.sortlist = words,
+        if let Some(options) = fields.below("options", told) {
+            for (name, value) in options.pairs() {
+                if name.contains(char::is_control) {
+                    let message = "resolv_conf.options: expected names of one line";
+                    told.push(Problem::error(Some(value.place.clone()), message));
+                    continue;
+                }
+                match value.as_bool() {
+                    Some(true) => wanted.flags.push(name.to_owned()),
+                    Some(false) => {}
+                    None => {
+                        let value = options.line(name, told);
+                        let option = value.map(|value| (name.to_owned(), value));
+                        wanted.options.extend(option);
                     }
                 }
-                "domain" => match value.to_text() {
-                    Some(domain) => wanted.domain = Some(domain),
-                    None => wrong(value, key, "a string"),
-                },
-                "options" => match value.as_map() {
-                    Some(map) => {
-                        for (name, value) in map.iter() {
-                            match (name.to_text(), &value.kind, value.to_text()) {
-                                (Some(name), Kind::Bool(true), _) => wanted.flags.push(name),
-                                (_, Kind::Bool(false), _) => {}
-                                (Some(name), _, Some(text)) => wanted.options.push((name, text)),
-                                _ => wrong(value, key, "a name, and a value or true"),
-                            }
-                        }
-                        wanted.options.sort();
-                    }
-                    None => wrong(value, key, "a mapping"),
-                },
-                _ => {}
             }
+            wanted.options.sort();
         }
-        if section.as_map().is_none() {
-            problems.push(fields::wrong("resolv_conf", section, "a mapping"));
-        }
-        wanted
+        Some(wanted)
     }
 
     /// What a template sees: what was not given is not there.
@@ -281,8 +251,13 @@ resolv_conf:
             ("{manage_resolv_conf: false, resolv_conf: {domain: a}}",                        0, ""),
             ("{resolv_conf: {domain: a}}",                                                   0, ""),
             ("{manage_resolv_conf: true}",                                                   0, "no `resolv_conf` to write"),
-            ("{manage_resolv_conf: 'yes', resolv_conf: {nameservers: 10.0.0.2, domain: a}}", 1, "resolv_conf.nameservers: expected a list of strings"),
-            ("{manage_resolv_conf: true, resolv_conf: {nameservers: [[1]], domain: a}}",     1, "resolv_conf.nameservers: expected a string"),
+            ("{manage_resolv_conf: true, resolv_conf: [10.0.0.2]}",                          0, "resolv_conf: expected a mapping"),
+            ("{manage_resolv_conf: 'yes', resolv_conf: {nameservers: {a: b}, domain: a}}",   1, "resolv_conf.nameservers: expected a string"),
+            ("{manage_resolv_conf: true, resolv_conf: {nameservers: [[1]], domain: a}}",     1, "resolv_conf.nameservers[0]: expected a string"),
+            ("{manage_resolv_conf: true, resolv_conf: {domain: \"a\\nb\"}}",               1, "test:1:50: resolv_conf.domain: expected one line of text"),
+            ("{manage_resolv_conf: true, resolv_conf: {sortlist: [\"a\\nb\"]}}",           1, "resolv_conf.sortlist[0]: expected one line of text"),
+            ("{manage_resolv_conf: true, resolv_conf: {options: {a: \"1\\nb\"}}}",         1, "resolv_conf.options.a: expected one line of text"),
+            ("{manage_resolv_conf: true, resolv_conf: {options: {\"a\\nb\": true}}}",      1, "resolv_conf.options: expected names of one line"),
         ];
         for (config, count, says) in table {
             let plan = on("rhel").plan::<ResolvConf>(config);

@@ -35,7 +35,9 @@ impl Mirrors {
         }
         if security.is_some() {
             let message = "apt.security: it has no effect without `primary`, as with cloud-init";
-            problems.push(Problem::warning(None, message));
+            let first = wanted.security.first();
+            let place = first.map(|mirror| mirror.place.clone());
+            problems.push(Problem::warning(place, message));
         }
         search.of_the_image().or_else(|| {
             let architecture = distribution::debian_architecture();
@@ -112,7 +114,8 @@ impl Search<'_> {
     fn first_known(&self, addresses: impl Iterator<Item = String>) -> Option<String> {
         let mut addresses = addresses;
         addresses.find(|address| {
-            host(address).is_some_and(|host| {
+            let is_word = !address.contains(char::is_whitespace);
+            host(address).filter(|_| is_word).is_some_and(|host| {
                 is_address(host) || self.ctx.probe.resolves(host).unwrap_or(false)
             })
         })

@@ -229,7 +229,7 @@ apt_sources:
 #[test]
 fn what_is_wrong_costs_itself_alone_and_is_told_with_its_place() {
     #[rustfmt::skip]
-    let table: [(&str, &str, &[&str]); 19] = [
+    let table: [(&str, &str, &[&str]); 20] = [
         ("{PRESERVE, sources: {a: {source: 'deb https://me:pa$word@a x'}}}", "test:1:58: apt.sources.a.source: it names a variable that there is not", &[]),
         ("{PRESERVE, sources: {a: {source: 'own:https://me:hunter2@a'}}}", "test:1:58: apt.sources.a.source: a password would be seen by everybody: write it as a line", &["package software-properties-common (apt)"]),
         ("{PRESERVE, sources: {a: {keyid: F430BBA5, keyserver: 'https://me:hunter2@a'}}}", "test:1:57: apt.sources.a.keyserver: expected a server without a password, which everybody would see", &["package gnupg (apt)"]),
@@ -247,6 +247,7 @@ fn what_is_wrong_costs_itself_alone_and_is_told_with_its_place() {
         ("{PRESERVE, conf: [a]}",                           "test:1:42: apt.conf: expected a string, found a list", &[]),
         ("{PRESERVE, primary: x}",                          "test:1:45: apt.primary: expected a list of mappings, found a string", &[]),
         ("{PRESERVE, primary: [x]}",                        "test:1:46: apt.primary[0]: expected a mapping, found a string", &[]),
+        ("{PRESERVE, primary: [{arches: [default], uri: \"http://m\\ndeb http://x\"}]}", "test:1:71: apt.primary[0].uri: expected an address", &[]),
         ("{PRESERVE, debconf_selections: [x]}",             "test:1:56: apt.debconf_selections: expected a mapping of strings, found a list", &[]),
         ("{PRESERVE, debconf_selections: {a: 1, b: c d string e}}", "test:1:60: apt.debconf_selections.a: expected a string, found an integer", &["answers of b for debconf"]),
     ];

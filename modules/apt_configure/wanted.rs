@@ -1,5 +1,6 @@
 //! What the mapping `apt` says, each key and each entry read by itself.
 
+use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::{Kind, Mapping, Notation, Placed, Value};
 
@@ -28,6 +29,7 @@ pub(super) struct Wanted {
 /// An entry of `primary` or `security`.
 #[derive(Debug)]
 pub(super) struct Mirror {
+    pub(super) place: Place,
     pub(super) arches: Vec<String>,
     pub(super) uri: Option<String>,
     pub(super) search: Vec<String>,
@@ -124,6 +126,21 @@ impl Reader<'_> {
         texts
     }
 
+    /// A text that stays one word of a line.
+    fn address(&mut self, map: &Mapping, path: &str, key: &str) -> Option<String> {
+        let text = self.text(map, path, key)?;
+        if text
+            .value
+            .contains(|c: char| c.is_whitespace() || c.is_control())
+        {
+            let message = format!("{path}.{key}: expected an address");
+            self.problems
+                .push(Problem::error(Some(text.place), message));
+            return None;
+        }
+        Some(text.value)
+    }
+
     fn is_on(&mut self, map: &Mapping, path: &str, key: &str, default: bool) -> bool {
         let path = format!("{path}.{key}");
         switch::or(default, &path, given(map, key), self.problems)
@@ -152,8 +169,9 @@ impl Reader<'_> {
             let path = format!("apt.{key}[{index}]");
             match entry.as_map() {
                 Some(map) => mirrors.push(Mirror {
+                    place: entry.place.clone(),
                     arches: self.texts(map, &path, "arches"),
-                    uri: self.text(map, &path, "uri").map(Placed::into_inner),
+                    uri: self.address(map, &path, "uri"),
                     search: self.texts(map, &path, "search"),
                     searches_dns: self.is_on(map, &path, "search_dns", false),
                     key: self.key(map, &path),

@@ -72,6 +72,15 @@ fn a_template_of_ones_own_goes_where_its_form_belongs() {
 }
 
 #[test]
+fn security_updates_alone_have_no_mirror_and_that_is_told_with_its_place() {
+    let config = "apt: {security: [{arches: [default], uri: http://s}]}";
+    assert_eq!(
+        said(&plan(&[DEBIAN, TEMPLATE], config)),
+        ["test:1:18: apt.security: it has no effect without `primary`, as with cloud-init"]
+    );
+}
+
+#[test]
 fn a_mirror_is_that_of_the_architecture_the_first_known_or_the_default() {
     let own = distribution::debian_architecture();
     let hosts = vec![
@@ -85,6 +94,7 @@ fn a_mirror_is_that_of_the_architecture_the_first_known_or_the_default() {
         ("[{arches: [default], uri: http://d}, {arches: [sparc], uri: http://own}]",      "http://d"),
         ("[{arches: [default], search: ['http://a.example.com/x', 'http://b.example.com/y']}]", "http://b.example.com/y"),
         ("[{arches: [default], search: ['http://10.0.0.1/x', 'http://b.example.com/y']}]", "http://10.0.0.1/x"),
+        ("[{arches: [default], search: [\"http://10.0.0.1/x\\ndeb y\", 'http://b.example.com/y']}]", "http://b.example.com/y"),
         ("[{arches: [default], search: [nonsense], search_dns: true}]",                   "http://debian-mirror.localdomain/debian"),
         ("[{arches: [sparc], uri: http://s}]",                                            "https://deb.debian.org/debian"),
     ];
