@@ -26,7 +26,7 @@ fn check(text: &str, args: &[&str]) -> Answer {
 #[test]
 fn the_exit_code_tells_errors_from_warnings_and_both_from_notices() {
     #[rustfmt::skip]
-    let table: [(&str, &[&str], i32, &str); 20] = [
+    let table: [(&str, &[&str], i32, &str); 22] = [
         ("#cloud-config\nhostname: web\n",            &[],            0,  "FILE: fine"),
         ("#!/bin/sh\ntrue\n",                         &[],            0,  "FILE: fine"),
         ("bucket=acme-site\n",                        &[],            0,  "FILE: fine"),
@@ -42,6 +42,8 @@ fn the_exit_code_tells_errors_from_warnings_and_both_from_notices() {
         ("hostname: web\n",                           &["--image"],   0,  "FILE: fine"),
         ("content: [{dest: /srv}]\n",                 &["--image"],   1,  "missing key `source`"),
         ("firstlight: {gate_bugdet: 5s}\n",           &["--image"],   2,  "did you mean `gate_budget`?"),
+        ("system_info: {ntp_client: ntp, rsyslog_svcname: a, apt_get_command: [a], apt_get_wrapper: {enabled: auto}}\n", &["--image"], 0, "FILE: fine"),
+        ("system_info: {apt_get_command: {a: b}}\n",  &["--image"],   1,  "expected a list of strings"),
         ("",                                          &[],            2,  "there is nothing in it"),
         ("#include\nhttps://example.com/a?key=x\n",   &["--strict"],  0,  "https://example.com/a is not fetched here"),
         ("#include\nfile:///srv/a\ns3://bucket/a\n",  &[],            0,  "s3://bucket/a is not fetched here"),

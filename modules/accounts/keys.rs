@@ -26,6 +26,9 @@ pub(crate) const OLD_USER: Key = Key::new(
     "what is different about the default user, or the name alone",
 );
 
+/// A command: words, or one of them.
+const WORDS: Shape = Shape::OneOf(&[Shape::List(&Shape::Text), Shape::Text]);
+
 /// The key that describes the default user.
 pub(crate) const SYSTEM_INFO: Key = Key::new(
     "system_info",
@@ -42,13 +45,47 @@ pub(crate) const SYSTEM_INFO: Key = Key::new(
             Shape::Any,
             "where packages are, by architecture and by where the instance is",
         ),
-        // The rest is about cloud-init's own ways.
-        Key::new("apt_get_command", Shape::Any, "not needed here"),
-        Key::new("apt_get_upgrade_subcommand", Shape::Any, "not needed here"),
-        Key::new("apt_get_wrapper", Shape::Any, "not needed here"),
-        Key::new("network", Shape::Any, "not needed here"),
-        Key::new("ntp_client", Shape::Any, "not needed here"),
-        Key::new("paths", Shape::Any, "not needed here"),
+        Key::new(
+            "ntp_client",
+            Shape::Text,
+            "the `ntp_client` of `ntp` that is none or `auto`",
+        )
+        .or("auto"),
+        Key::new("rsyslog_svcname", Shape::Text, "the service of rsyslog").or("rsyslog"),
+        Key::new(
+            "apt_get_command",
+            WORDS,
+            "how apt-get is called, with its options",
+        ),
+        Key::new(
+            "apt_get_upgrade_subcommand",
+            Shape::Text,
+            "what `package_upgrade` has apt-get do",
+        )
+        .or("dist-upgrade"),
+        Key::new(
+            "apt_get_wrapper",
+            Shape::Map(&[
+                Key::new(
+                    "enabled",
+                    Shape::OneOf(&[Shape::Switch, Shape::Word(&["auto"])]),
+                    "whether apt-get is run by it; `auto` where it is there",
+                )
+                .or("auto"),
+                Key::new("command", WORDS, "a program that runs apt-get").or("eatmydata"),
+            ]),
+            "a program before apt-get",
+        ),
+        Key::new(
+            "network",
+            Shape::Any,
+            "nothing: firstlight sets up no networks",
+        ),
+        Key::new(
+            "paths",
+            Shape::Any,
+            "nothing: the directories are always /var/lib/cloud, /run/cloud-init and /etc/cloud/templates",
+        ),
     ]),
     "what the image says of itself, its default user above all",
 );
