@@ -1,23 +1,25 @@
 //! What nobody else may see: in a tool's arguments, which everybody can read in /proc/PID/cmdline, in
 //! files and in plans.
 
-use std::path::Path;
-
 use contract::effect::{Effect, Mode, Target, ToolSpec};
-use contract::machine::Probe;
 use contract::secret::{PRIVATE_KEY, Secret, first_secret, is_secret_name};
 use contract::yaml::{Kind, Value};
 
-use crate::distribution;
-
-/// Runs a program that is written in Python, as these tools are, with further arguments from
-/// standard input, a null byte between them.
-const WITH_MORE: &str = "import os, runpy, shutil, sys
-sys.argv = sys.argv[1:] + sys.stdin.read().split('\\0')
+/// Runs a program that is written in Python, as these tools are, with further arguments from standard
+/// input, a null byte between them: by the Python that its first line names, with that line's options. It is
+/// looked for when it is run, as the package that brings it may have come just before.
+const WITH_MORE: &str = r#"program=$(command -v "$1") || { echo "$1: not found"; exit 127; }
+IFS= read -r line <"$program"
+case $line in
+'#!'*python*) ;;
+*) echo "$program is no Python program, so nothing secret is told to it"; exit 126 ;;
+esac
+shift
+exec ${line#??} -c 'import os, runpy, sys
+sys.argv = sys.argv[1:] + sys.stdin.read().split("\0")
 sys.stdin = open(os.devnull)
-path = shutil.which(sys.argv[0]) or sys.exit(sys.argv[0] + ': not found')
-runpy.run_path(path, run_name='__main__')
-";
+runpy.run_path(sys.argv[0], run_name="__main__")' "$program" "$@"
+"#;
 
 /// A tool with these arguments. Those in `secret` come last, and if there is one, the tool, which has
 /// to be a Python program, reads them where nobody else does.
@@ -25,30 +27,14 @@ pub(crate) fn tool(
     what: impl Into<String>,
     argv: &[&str],
     secret: Vec<Secret<String>>,
-    probe: &dyn Probe,
 ) -> ToolSpec {
     if secret.is_empty() {
         return ToolSpec::new(what, argv.iter().copied());
     }
-    let name = argv.first().copied().unwrap_or_default();
-    let python = interpreter(name, probe).unwrap_or_else(|| "python3".to_owned());
-    let start = [python.as_str(), "-c", WITH_MORE];
+    let start = ["sh", "-c", WITH_MORE, "hidden"];
     let words: Vec<String> = secret.into_iter().map(Secret::into_inner).collect();
     let stdin = Secret::new(words.join("\0").into_bytes());
     ToolSpec::new(what, start.iter().chain(argv).copied()).stdin(stdin)
-}
-
-/// What a program's first line names, if that is a Python.
-fn interpreter(name: &str, probe: &dyn Probe) -> Option<String> {
-    let bytes = probe.read(&distribution::program(probe, name)?).ok()??;
-    let first = bytes
-        .strip_prefix(b"#!")?
-        .split(|byte| *byte == b'\n')
-        .next()?;
-    let first = String::from_utf8_lossy(first).into_owned();
-    let path = first.split_ascii_whitespace().next()?;
-    let file = Path::new(path).file_name()?.to_str()?;
-    (file.starts_with("python") || file == "platform-python").then(|| path.to_owned())
 }
 
 /// The last words of the names of an address's parameters that are secret, beside those that are secret
@@ -149,35 +135,20 @@ pub(crate) fn file(at: impl Into<Target>, text: String, is_secret: bool) -> Effe
 
 #[cfg(test)]
 mod tests {
-    use contract::testing::{FakeMachine, config};
+    use contract::testing::config;
 
     use super::*;
 
     #[test]
     fn secret_arguments_are_on_standard_input_alone() {
-        #[rustfmt::skip]
-        let table = [
-            // the program                             what runs it
-            ("#!/usr/libexec/platform-python -s\n",    "/usr/libexec/platform-python"),
-            ("#!/usr/bin/python3\n",                   "/usr/bin/python3"),
-            ("#!/bin/sh\n",                            "python3"),
-        ];
-        for (text, python) in table {
-            let machine = FakeMachine::with(&[("/usr/sbin/register", text)]);
-            let secret = vec![
-                Secret::new("--key=hunter2".to_owned()),
-                Secret::new("--a".to_owned()),
-            ];
-            let spec = tool("registered", &["register", "--org=7"], secret, &machine);
-            assert_eq!(
-                spec.argv,
-                [python, "-c", WITH_MORE, "register", "--org=7"],
-                "{text}"
-            );
-            assert_eq!(spec.stdin.expose(), b"--key=hunter2\0--a", "{text}");
-            let plain = tool("registered", &["register", "--org=7"], Vec::new(), &machine);
-            assert_eq!(plain.argv, ["register", "--org=7"], "{text}");
-        }
+        let secret = ["--key=hunter2", "--a"].map(|word| Secret::new(word.to_owned()));
+        let argv = ["register", "--org=7"];
+        let spec = tool("registered", &argv, secret.into());
+        assert_eq!(spec.argv[3..], ["hidden", "register", "--org=7"]);
+        assert!(!spec.argv.concat().contains("hunter2"));
+        assert_eq!(spec.stdin.expose(), b"--key=hunter2\0--a");
+        let plain = tool("registered", &argv, Vec::new());
+        assert_eq!(plain.argv, argv);
     }
 
     #[test]

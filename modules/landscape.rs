@@ -131,7 +131,7 @@ fn step(fields: &Fields<'_>, ctx: &Context<'_>, told: &mut Vec<Problem>) -> Opti
     let argv = ["landscape-config", "--silent"].into_iter();
     let argv: Vec<&str> = argv.chain(open.iter().map(String::as_str)).collect();
     let what = "the machine is registered with Landscape";
-    let mut tool = hidden::tool(what, &argv, secret, ctx.probe);
+    let mut tool = hidden::tool(what, &argv, secret);
     let start = ["sh", "-c", UNLESS_REGISTERED, "landscape"].map(ToOwned::to_owned);
     tool.argv.splice(0..0, start);
     tool.unchanged = &[3];
@@ -243,7 +243,7 @@ landscape:
         assert_eq!(plan.problems, []);
         let tool = tool(&plan);
         assert_eq!(
-            tool.argv[7..],
+            tool.argv[8..],
             [
                 "landscape-config",
                 "--silent",

@@ -134,7 +134,7 @@ impl Module for RhSubscription {
             );
             return Plan::problem(problem.hint("install the package of that name in the image"));
         }
-        if let Some(tool) = register(&section, &fields, ctx, &mut plan.problems) {
+        if let Some(tool) = register(&section, &fields, &mut plan.problems) {
             let tools = std::iter::once(tool).chain(follow(&fields, &mut plan.problems));
             let effects: Vec<Effect> = tools.map(Effect::tool).collect();
             plan.push(Step::new("register", effects));
@@ -145,12 +145,7 @@ impl Module for RhSubscription {
 
 /// `None` is told of: a bad value is not as good as none, or the password would go to another server
 /// than the one that was named.
-fn register(
-    section: &Value,
-    fields: &Fields<'_>,
-    ctx: &Context<'_>,
-    told: &mut Vec<Problem>,
-) -> Option<ToolSpec> {
+fn register(section: &Value, fields: &Fields<'_>, told: &mut Vec<Problem>) -> Option<ToolSpec> {
     let mut line = |name: &str| fields.line(name, told).filter(|text| !text.is_empty());
     let (key, org) = (line("activation-key"), line("org"));
     let (user, password) = (line("username"), line("password"));
@@ -180,7 +175,7 @@ fn register(
     options.extend(server.map(|server| format!("--serverurl={server}")));
     let options = options.into_iter().map(Secret::new).collect();
     let what = "the machine is registered with Red Hat";
-    let tool = hidden::tool(what, &[TOOL, "register"], options, ctx.probe);
+    let tool = hidden::tool(what, &[TOOL, "register"], options);
     Some(limited(tool.creates(IDENTITY)))
 }
 
@@ -259,7 +254,7 @@ mod tests {
         let tool = |effect: &Effect| match effect {
             Effect::Tool(tool) => {
                 let hides = tool.argv[1] == "-c";
-                let words = if hides { &tool.argv[3..] } else { &tool.argv };
+                let words = if hides { &tool.argv[4..] } else { &tool.argv };
                 let stdin = String::from_utf8_lossy(tool.stdin.expose()).replace('\0', " ");
                 format!("{} {stdin}", words.join(" ")).trim_end().to_owned()
             }
@@ -293,7 +288,7 @@ rh_subscription:
              &["subscription-manager register --activationkey=hunter2 --org=12345 --baseurl=https://cdn.example.com --serverurl=rhsm.example.com",
                "subscription-manager release --set=9.4",
                "subscription-manager attach --auto --servicelevel=self-support",
-               "attach 1a1a 2b2b",
+               "1a1a 2b2b",
                "subscription-manager repos --disable=rhel-9-c --enable=rhel-9-a --enable=rhel-9-b"]),
         ];
         for (config, wanted) in table {

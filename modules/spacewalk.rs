@@ -97,7 +97,7 @@ fn step(fields: &Fields<'_>, ctx: &Context<'_>, told: &mut Vec<Problem>) -> Opti
     }
     let secret = secret.into_iter().map(|word| Secret::new(word.to_owned()));
     let what = format!("the machine is registered with {server}");
-    let register = hidden::tool(what, &argv, secret.collect(), ctx.probe);
+    let register = hidden::tool(what, &argv, secret.collect());
     let register = register.creates(SYSTEM_ID).live_only();
     let package = packages::needed(&["rhn-setup"], ctx);
     let effects = package.into_iter().chain([Effect::tool(register)]);
@@ -142,7 +142,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            tool(&first).argv[3..],
+            tool(&first).argv[4..],
             [
                 "rhnreg_ks",
                 "--serverUrl",

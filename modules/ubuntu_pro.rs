@@ -113,20 +113,20 @@ impl Module for UbuntuPro {
             let package = packages::needed(&["ubuntu-advantage-tools"], ctx);
             plan.push(Step::new("client", package));
         }
-        settings(&fields, ctx, &mut plan);
+        settings(&fields, &mut plan);
         attach(&pro, &fields, &mut plan);
         plan
     }
 }
 
 /// `config`, in the order of the names.
-fn settings(fields: &Fields<'_>, ctx: &Context<'_>, plan: &mut Plan) {
+fn settings(fields: &Fields<'_>, plan: &mut Plan) {
     let Some(config) = fields.below("config", &mut plan.problems) else {
         return;
     };
     for (key, value) in fields::sorted(config.map) {
         let name = key.to_text().unwrap_or_default();
-        match setting(&name, value, &config, ctx, &mut plan.problems) {
+        match setting(&name, value, &config, &mut plan.problems) {
             Ok(tool) => plan.push(Step::new(format!("config-{name}"), [Effect::tool(tool)])),
             Err(problem) => plan.problems.push(problem),
         }
@@ -137,7 +137,6 @@ fn setting(
     name: &str,
     value: &Value,
     config: &Fields<'_>,
-    ctx: &Context<'_>,
     told: &mut Vec<Problem>,
 ) -> Result<ToolSpec, Problem> {
     let place = || Some(value.place.clone());
@@ -167,12 +166,7 @@ fn setting(
     let what = format!("{name} for Ubuntu Pro");
     let pair = format!("{name}={text}");
     Ok(if has_password(&text) {
-        hidden::tool(
-            what,
-            &["pro", "config", "set"],
-            vec![Secret::new(pair)],
-            ctx.probe,
-        )
+        hidden::tool(what, &["pro", "config", "set"], vec![Secret::new(pair)])
     } else {
         ToolSpec::new(what, ["pro", "config", "set", &pair])
     })

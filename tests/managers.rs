@@ -190,3 +190,50 @@ salt_minion:
     let again = machine.run_with(user_data, other, &["plan", "salt_minion"]);
     assert_eq!(again.code, 0, "{again:?}");
 }
+
+/// A Python that tells that it is this one, as Red Hat's is not on anybody's path.
+const PLATFORM_PYTHON: &str = "#!/bin/sh\nPLATFORM=yes exec /usr/bin/python3 \"$@\"\n";
+
+/// Registers, and writes down who runs it and what others see of its call.
+const REGISTER: &str = r#"#! /usr/libexec/platform-python -Es
+import os, sys
+with open("/proc/self/cmdline") as seen, open("/srv/calls", "a") as calls:
+    print(*sys.argv, file=calls)
+    print(os.environ.get("PLATFORM"), sys.flags.no_user_site, "hunter2" in seen.read(), file=calls)
+open("/etc/sysconfig/rhn/systemid", "w").close()
+"#;
+
+#[test]
+fn a_program_that_comes_with_its_package_is_told_secrets_by_its_own_python() {
+    let files = [
+        ("usr/libexec/platform-python", 0o755, PLATFORM_PYTHON),
+        ("usr/sbin/rhnreg_ks", 0o755, REGISTER),
+        ("etc/sysconfig/rhn/up2date", 0o644, ""),
+    ];
+    let packages = [Package {
+        name: "rhn-setup",
+        files: &files,
+        after: "#!/bin/sh\n",
+    }];
+    let Some(machine) = with_packages(&packages) else {
+        return;
+    };
+    let user_data = "#cloud-config
+unverified_modules: [spacewalk]
+spacewalk: {server: sw.example.com, activation_key: 1-hunter2}
+";
+    let said = machine.booted_with(user_data, &["apply"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(!said.text.contains("hunter2"), "{said:?}");
+    let calls = "/usr/sbin/rhnreg_ks --serverUrl https://sw.example.com/XMLRPC --profilename one \
+                 --sslCACert /usr/share/rhn/RHN-ORG-TRUSTED-SSL-CERT --activationkey 1-hunter2\n\
+                 yes 1 False\n";
+    assert_eq!(machine.text("srv/calls"), calls, "{said:?}");
+
+    // What is no Python program would have to be told in its arguments.
+    executable(&machine, "usr/sbin/rhnreg_ks", 0o755, "#!/bin/sh\n");
+    fs::remove_file(machine.path("etc/sysconfig/rhn/systemid")).unwrap();
+    let other = machine.booted(&["run", "spacewalk", "--force"]);
+    let says = "/usr/sbin/rhnreg_ks is no Python program";
+    assert!(other.text.contains(says), "{other:?}");
+}

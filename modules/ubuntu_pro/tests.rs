@@ -95,7 +95,7 @@ ubuntu_pro:
     let [secret, open, unset, _] = tools.as_slice() else {
         panic!("{tools:?}")
     };
-    assert_eq!(secret.argv[3..], ["pro", "config", "set"]);
+    assert_eq!(secret.argv[4..], ["pro", "config", "set"]);
     assert_eq!(
         secret.stdin.expose(),
         b"http_proxy=http://me:hunter2@proxy.example:3128"
