@@ -4,7 +4,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use support::debian::{Debian, Said};
 
@@ -68,12 +67,6 @@ fn plan(machine: &Debian, user_data: &str) -> Said {
     machine.run_with(user_data, META_DATA, &["plan", "apt_configure"])
 }
 
-fn executable(machine: &Debian, path: &str, text: &str) {
-    machine.write(path, text);
-    let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(machine.path(path), mode).unwrap();
-}
-
 #[test]
 fn apt_trusts_a_repository_by_the_key_that_was_given_with_it() {
     let Some(machine) = with_repository() else {
@@ -114,15 +107,14 @@ fn a_key_is_asked_of_a_server_until_it_comes_and_then_kept() {
     };
     machine.write("srv/key", KEY);
     // A server that fails at first; gpg is not in the tree.
-    executable(
-        &machine,
+    machine.program(
         "usr/local/bin/gpg",
         "#!/bin/sh\nset -eu\necho \"$*\" >>/srv/asked\ncase $* in\n\
          *--recv-keys*) [ $(wc -l </srv/asked) -gt 1 ]; touch \"$GNUPGHOME/has\" ;;\n\
          *--export*) [ -e \"$GNUPGHOME/has\" ]; sed '1,/^$/d; /^=/,$d' /srv/key | base64 -d ;;\n\
          esac\n",
     );
-    executable(&machine, "usr/local/bin/gpgconf", "#!/bin/sh\n");
+    machine.program("usr/local/bin/gpgconf", "#!/bin/sh\n");
     let source = "source: deb file:///srv/repository ./";
     let id = "E23E 8A79 2B06 B807 E7E3  813B AE21 718A 9187 3984";
     let user_data = format!(

@@ -10,7 +10,6 @@
 mod support;
 
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
 
 use support::debian::Debian;
 
@@ -63,17 +62,10 @@ fn debian() -> Option<Debian> {
         ("udevadm", NOTED),
     ];
     for (name, text) in tools {
-        executable(&debian, name, text);
+        debian.program(&format!("usr/local/sbin/{name}"), text);
     }
     debian.chroot(&["kernel"]);
     Some(debian)
-}
-
-fn executable(debian: &Debian, name: &str, text: &str) {
-    let path = format!("usr/local/sbin/{name}");
-    debian.write(&path, text);
-    let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(debian.path(&path), mode).unwrap();
 }
 
 /// What the binary says of user data that instance `i-N` was launched with.
@@ -220,8 +212,8 @@ fn what_a_disk_holds_is_lost_when_somebody_says_so_and_not_before() {
 fn a_swap_file_is_nobody_elses_from_its_first_moment() {
     let Some(debian) = debian() else { return };
     let noted = "#!/bin/sh\nstat -c %a /swap/one >> /modes\nexec /usr/bin/${0##*/} \"$@\"\n";
-    executable(&debian, "dd", noted);
-    executable(&debian, "fallocate", noted);
+    debian.program("usr/local/sbin/dd", noted);
+    debian.program("usr/local/sbin/fallocate", noted);
     for kind in ["ext4", "ext2"] {
         let mounts = MOUNTS.replace("ext4", kind);
         debian.write("proc/self/mountinfo", &mounts);

@@ -10,7 +10,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use support::debian::Debian;
@@ -86,9 +85,7 @@ const SHUTDOWN: &str = "#!/bin/sh\necho \"$*\" >> /var/lib/shutdowns\n\
 
 fn with_shutdown() -> Option<Debian> {
     let machine = Debian::with_image("{}\n")?;
-    machine.write("usr/local/sbin/shutdown", SHUTDOWN);
-    let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(machine.path("usr/local/sbin/shutdown"), mode).unwrap();
+    machine.program("usr/local/sbin/shutdown", SHUTDOWN);
     Some(machine)
 }
 

@@ -9,61 +9,18 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use support::debian::Debian;
+use support::repository::{self, Package};
 
 const META_DATA: &str = "instance-id: i-1\nlocal-hostname: one\n";
 const UNIT: &str = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n";
 
-/// A package with files in it, each with its mode.
-struct Package<'a> {
-    name: &'a str,
-    files: &'a [(&'a str, u32, &'a str)],
-    /// What it does when it is installed.
-    after: &'a str,
-}
-
 /// A Debian whose apt knows these packages.
 fn with_packages(packages: &[Package<'_>]) -> Option<Debian> {
     let machine = Debian::with_image("{}\n")?;
-    let mut index = String::new();
-    for Package { name, files, after } in packages {
-        let control = format!(
-            "Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: Ada <ada@example.com>\nDescription: {name}\n"
-        );
-        let from = format!("srv/{name}");
-        machine.write(&format!("{from}/DEBIAN/control"), &control);
-        executable(&machine, &format!("{from}/DEBIAN/postinst"), 0o755, after);
-        for (path, mode, text) in *files {
-            executable(&machine, &format!("{from}/{path}"), *mode, text);
-        }
-        let file = format!("{name}_1.0_all.deb");
-        let to = format!("/srv/repository/{file}");
-        machine.write("srv/repository/Packages", "");
-        machine.chroot(&[
-            "dpkg-deb",
-            "--root-owner-group",
-            "--build",
-            &format!("/{from}"),
-            &to,
-        ]);
-        let size = fs::metadata(machine.path(&to[1..])).unwrap().len();
-        let sum = machine.chroot(&["sha256sum", &to]);
-        let sum = sum.split(' ').next().unwrap();
-        index += &format!("{control}Filename: ./{file}\nSize: {size}\nSHA256: {sum}\n\n");
-    }
-    machine.write("srv/repository/Packages", &index);
-    machine.write(
-        "etc/apt/sources.list",
-        "deb [trusted=yes] file:///srv/repository ./\n",
-    );
+    repository::offer(&machine, packages);
     Some(machine)
-}
-
-fn executable(machine: &Debian, path: &str, mode: u32, text: &str) {
-    machine.write(path, text);
-    fs::set_permissions(machine.path(path), fs::Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
@@ -73,7 +30,7 @@ fn a_configuration_that_is_there_is_closed_to_others_when_a_password_comes_into_
     };
     let conf = "etc/puppet/puppet.conf";
     for (name, mode) in [("server", 0o644), ("http_proxy_password", 0o640)] {
-        executable(&machine, conf, 0o644, "[agent]\n");
+        machine.write_as(conf, 0o644, "[agent]\n");
         let user_data = format!(
             "#cloud-config\npuppet: {{install: false, start_service: false, conf: {{agent: {{{name}: hunter2}}}}}}\n"
         );
@@ -95,6 +52,7 @@ fn puppet_is_configured_in_the_file_that_its_package_brings() {
     let agent = "#!/bin/sh\necho \"$*\" >>/var/lib/runs\nexit 2\n";
     let packages = [Package {
         name: "puppet",
+        version: "1.0",
         files: &[
             ("etc/puppet/puppet.conf", 0o640, packaged),
             ("usr/bin/puppet", 0o755, agent),
@@ -158,6 +116,7 @@ fn a_package_that_is_not_there_ends_what_needs_it() {
 fn keys_of_a_minion_are_for_root_alone_and_a_second_plan_is_empty() {
     let packages = [Package {
         name: "salt-minion",
+        version: "1.0",
         files: &[("usr/lib/systemd/system/salt-minion.service", 0o644, UNIT)],
         after: "#!/bin/sh\n",
     }];
@@ -212,6 +171,7 @@ fn a_program_that_comes_with_its_package_is_told_secrets_by_its_own_python() {
     ];
     let packages = [Package {
         name: "rhn-setup",
+        version: "1.0",
         files: &files,
         after: "#!/bin/sh\n",
     }];
@@ -231,7 +191,7 @@ spacewalk: {server: sw.example.com, activation_key: 1-hunter2}
     assert_eq!(machine.text("srv/calls"), calls, "{said:?}");
 
     // What is no Python program would have to be told in its arguments.
-    executable(&machine, "usr/sbin/rhnreg_ks", 0o755, "#!/bin/sh\n");
+    machine.write_as("usr/sbin/rhnreg_ks", 0o755, "#!/bin/sh\n");
     fs::remove_file(machine.path("etc/sysconfig/rhn/systemid")).unwrap();
     let other = machine.booted(&["run", "spacewalk", "--force"]);
     let says = "/usr/sbin/rhnreg_ks is no Python program";

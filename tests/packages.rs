@@ -10,10 +10,10 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
 use support::debian::Debian;
+use support::repository::{self, Package};
 
 const META_DATA: &str = "instance-id: i-1\nlocal-hostname: one\n";
 const MODULE: &str = "package_update_upgrade_install";
@@ -22,39 +22,26 @@ const MODULE: &str = "package_update_upgrade_install";
 /// reboot.
 fn with_repository(image: &str) -> Option<Debian> {
     let machine = Debian::with_image(image)?;
-    let mut index = String::new();
-    for (name, version) in [("one", "1.0"), ("two", "2.0"), ("kernel", "3.0")] {
-        let control = format!(
-            "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: Ada <ada@example.com>\nDescription: {name}\n"
-        );
-        machine.write(&format!("srv/{name}/DEBIAN/control"), &control);
-        let script = match name {
-            "kernel" => "#!/bin/sh\ntouch /var/run/reboot-required\n".to_owned(),
-            _ => format!("#!/bin/sh\necho $DEBIAN_FRONTEND >> /var/lib/{name}-installed\n"),
-        };
-        executable(&machine, &format!("srv/{name}/DEBIAN/postinst"), &script);
-        let file = format!("{name}_{version}_all.deb");
-        let path = format!("/srv/repository/{file}");
-        machine.write("srv/repository/Packages", "");
-        let (from, to) = (format!("/srv/{name}"), path.as_str());
-        machine.chroot(&["dpkg-deb", "--root-owner-group", "--build", &from, to]);
-        let size = fs::metadata(machine.path(&path[1..])).unwrap().len();
-        let sum = machine.chroot(&["sha256sum", &path]);
-        let sum = sum.split(' ').next().unwrap();
-        index += &format!("{control}Filename: ./{file}\nSize: {size}\nSHA256: {sum}\n\n");
-    }
-    machine.write("srv/repository/Packages", &index);
-    machine.write(
-        "etc/apt/sources.list",
-        "deb [trusted=yes] file:///srv/repository ./\n",
-    );
+    let noted =
+        |name: &str| format!("#!/bin/sh\necho $DEBIAN_FRONTEND >> /var/lib/{name}-installed\n");
+    let (one, two) = (noted("one"), noted("two"));
+    let package = |name, version, after| Package {
+        name,
+        version,
+        files: &[],
+        after,
+    };
+    let packages = [
+        package("one", "1.0", &one),
+        package("two", "2.0", &two),
+        package(
+            "kernel",
+            "3.0",
+            "#!/bin/sh\ntouch /var/run/reboot-required\n",
+        ),
+    ];
+    repository::offer(&machine, &packages);
     Some(machine)
-}
-
-fn executable(machine: &Debian, path: &str, text: &str) {
-    machine.write(path, text);
-    let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(machine.path(path), mode).unwrap();
 }
 
 /// A process of the tree that holds apt's lock until it is dropped.
@@ -224,7 +211,7 @@ fn a_network_that_comes_late_is_tried_again() {
     };
     let late = "#!/bin/sh\necho $* >> /var/lib/tries\ntest $(wc -l < /var/lib/tries) -gt 1 && exec apt-get \"$@\"\n\
         echo \"E: Failed to fetch http://a/b  Temporary failure resolving 'a'\" >&2\nexit 100\n";
-    executable(&machine, "usr/local/bin/late", late);
+    machine.program("usr/local/bin/late", late);
     machine.boot_well("#cloud-config\npackages: [one]\n");
     let tries = machine.text("var/lib/tries");
     let update = "--assume-yes --quiet update\n";
@@ -243,7 +230,7 @@ fn lists_are_fetched_once_however_many_modules_install_something() {
         return;
     };
     let apt = "#!/bin/sh\necho $* >> /var/lib/calls\nexec apt-get \"$@\"\n";
-    executable(&machine, "usr/local/bin/apt", apt);
+    machine.program("usr/local/bin/apt", apt);
     machine.boot_well("#cloud-config\npackages: [one]\nansible: {package_name: two}\n");
     let calls = machine.text("var/lib/calls");
     let update = "--assume-yes update\n";
@@ -257,8 +244,7 @@ fn a_package_that_needs_a_reboot_gets_it_before_scripts_run_and_only_once() {
         return;
     };
     fs::remove_file(machine.path("usr/sbin/reboot")).unwrap();
-    executable(
-        &machine,
+    machine.program(
         "usr/sbin/reboot",
         "#!/bin/sh\necho reboot >> /var/lib/reboots\n",
     );

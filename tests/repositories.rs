@@ -10,7 +10,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use support::debian::{Debian, Said};
 
@@ -21,10 +20,7 @@ const INSISTS: &str = "unverified_modules: [yum_add_repo, zypper_add_repo, apk_c
 fn machine(tools: &[(&str, &str)]) -> Option<Debian> {
     let machine = Debian::with_image(INSISTS)?;
     for (name, text) in tools {
-        let path = format!("usr/local/bin/{name}");
-        machine.write(&path, text);
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(machine.path(&path), mode).unwrap();
+        machine.program(&format!("usr/local/bin/{name}"), text);
     }
     Some(machine)
 }

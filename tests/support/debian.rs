@@ -56,6 +56,17 @@ impl Debian {
         fs::write(path, text).unwrap();
     }
 
+    /// Writes a file of this mode below the root.
+    pub(crate) fn write_as(&self, path: &str, mode: u32, text: &str) {
+        self.write(path, text);
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Writes a program below the root.
+    pub(crate) fn program(&self, path: &str, text: &str) {
+        self.write_as(path, 0o755, text);
+    }
+
     pub(crate) fn text(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
@@ -122,8 +133,7 @@ impl Debian {
         let (binary, systemctl) = ("usr/bin/firstlight", "usr/local/sbin/systemctl");
         if !self.path(binary).exists() {
             fs::copy(env!("CARGO_BIN_EXE_firstlight"), self.path(binary)).unwrap();
-            self.write(systemctl, "#!/bin/sh\n");
-            fs::set_permissions(self.path(systemctl), fs::Permissions::from_mode(0o755)).unwrap();
+            self.program(systemctl, "#!/bin/sh\n");
         }
         let own = "--uts --net --mount --pid --fork --kill-child sh -c";
         let within = r#"mount -t proc proc "$0/proc" && exec chroot "$0" /usr/bin/firstlight "$@""#;

@@ -10,6 +10,7 @@
 
 pub(crate) mod cloud;
 pub(crate) mod debian;
+pub(crate) mod repository;
 
 use std::ffi::OsStr;
 use std::fs;
