@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs firstlight into an image: the running machine, or a tree that becomes one.
 #
-# Usage: packaging/install.sh [--root DIR] [--binary FILE] [--compat] [--gate-basic-target]
+# Usage: packaging/install.sh [--root DIR] [--binary FILE] [--compat] [--gate-basic-target] [--openrc]
 #
 #   --root DIR             install below DIR instead of into the running machine
 #   --binary FILE          the built program; else target/release/firstlight
@@ -9,6 +9,7 @@
 #   --gate-basic-target    hold back ordinary services until this machine is itself, as cloud-init
 #                          does on Debian and Ubuntu; only where the network is systemd-networkd's
 #                          or ifupdown's
+#   --openrc               a service of OpenRC in the place of systemd's units, as Alpine Linux needs it
 #   --package NAME         lay out the files of this package alone and enable nothing:
 #                          packaging/build makes packages of them
 #
@@ -16,25 +17,32 @@
 set -euo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 
-usage="usage: packaging/install.sh [--root DIR] [--binary FILE] [--compat] [--gate-basic-target] [--package NAME]"
+usage="usage: packaging/install.sh [--root DIR] [--binary FILE] [--compat] [--gate-basic-target] [--openrc]
+       [--package NAME]"
 compat=packaging/cloud-init-compat
 documents=target/documents
 
 main() {
     root=/ binary=target/release/firstlight
     local package='' parts=(firstlight) gate=no
+    openrc=no
     while (($#)); do
         case $1 in
         --root) root=${2:?--root needs a directory} && shift 2 ;;
         --binary) binary=${2:?--binary needs a file} && shift 2 ;;
         --compat) parts+=(firstlight-cloud-init-compat) && shift ;;
         --gate-basic-target) gate=yes && shift ;;
+        --openrc) openrc=yes && shift ;;
         --package) package=${2:?--package needs a name} && shift 2 ;;
         *) echo "$usage" >&2 && exit 64 ;;
         esac
     done
     [[ -d $root ]] || { echo "install: there is no directory $root" >&2; exit 1; }
     root=${root%/}
+    if [[ $openrc == yes && ${#parts[@]}$gate$package != 1no ]]; then
+        echo "install: --openrc goes with --root and --binary alone: the other parts are units of systemd" >&2
+        exit 64
+    fi
     units=$root/usr/lib/systemd/system
     presets=$root/usr/lib/systemd/system-preset
     [[ -z $package ]] || parts=("$package")
@@ -56,13 +64,22 @@ main() {
 lay_firstlight() {
     [[ -x $binary ]] || { echo "install: there is no $binary: cargo build --release makes it" >&2; exit 1; }
     install -D -m 755 "$binary" "$root/usr/bin/firstlight"
+    if [[ $openrc == yes ]]; then
+        install -D -m 755 packaging/openrc/firstlight "$root/etc/init.d/firstlight"
+        ln -sfn firstlight "$root/etc/init.d/firstlight-final"
+    else
+        lay_units
+    fi
+    configuration packaging/config.yaml config.yaml
+    install -d -m 755 "$root/etc/firstlight/config.d"
+    lay_documents firstlight
+}
+
+lay_units() {
     install -D -m 644 -t "$units" systemd/*.service
     install -D -m 644 -t "$units/sshd-keygen@.service.d" systemd/sshd-keygen@.service.d/*.conf
     install -D -m 644 -t "$presets" systemd/80-firstlight.preset
     install -D -m 644 -t "$root/usr/lib/tmpfiles.d" systemd/tmpfiles.d/firstlight.conf
-    configuration packaging/config.yaml config.yaml
-    install -d -m 755 "$root/etc/firstlight/config.d"
-    lay_documents firstlight
 }
 
 # lay_documents NAME: manual pages and completions of the commands whose names begin so, if
@@ -108,7 +125,15 @@ configuration() {
 }
 
 enable() {
-    local part
+    local part name
+    if [[ $openrc == yes ]]; then
+        # As `rc-update add NAME default` does it.
+        install -d -m 755 "$root/etc/runlevels/default"
+        for name in firstlight firstlight-final; do
+            ln -sfn "/etc/init.d/$name" "$root/etc/runlevels/default/$name"
+        done
+        return
+    fi
     for part in "$@"; do
         sed -n 's/^enable //p' "$presets/80-$part.preset" \
             | xargs --no-run-if-empty systemctl --quiet --root="$root/" preset

@@ -26,7 +26,7 @@ SETTINGS = {
 
 
 def main() -> None:
-    breaches = [*script(), *packer(), *mkosi()]
+    breaches = [*script(), *openrc(), *packer(), *mkosi()]
     print("\n".join(breaches))
     sys.exit(1 if breaches else 0)
 
@@ -64,6 +64,25 @@ def script() -> list[str]:
             for verb, expected in {"disable": "disabled", "enable": "enabled"}.items():
                 subprocess.run(["systemctl", "--quiet", f"--root={root}", verb, unit], check=True, capture_output=True)
                 breaches += state(root, ours, expected)
+    return breaches
+
+
+def openrc() -> list[str]:
+    """The same into a tree of Alpine Linux: no unit of systemd, and nothing that is made of units."""
+    breaches = []
+    with tempfile.TemporaryDirectory() as name:
+        root = pathlib.Path(name)
+        command = ["packaging/install.sh", "--root", root, "--binary", "/bin/true", "--openrc"]
+        for _ in range(2):
+            subprocess.run(command, check=True)
+        for service in ["firstlight", "firstlight-final"]:
+            link = root / "etc/runlevels/default" / service
+            if not link.is_symlink() or not (root / os.readlink(link).lstrip("/")).exists():
+                breaches.append(f"install.sh --openrc: {service} is not enabled")
+        if (root / "usr/lib/systemd").exists():
+            breaches.append("install.sh --openrc: there are units")
+        if subprocess.run([*command, "--compat"], capture_output=True, check=False).returncode != 64:
+            breaches.append("install.sh: --openrc and --compat do not go together")
     return breaches
 
 
