@@ -388,7 +388,12 @@ fn ended(
     })
 }
 
+/// By systemd, or by OpenRC, which names the runlevel that it changes to (openrc(8)).
 fn shutting_down() -> bool {
+    let runlevel = std::fs::read_to_string("/run/openrc/softlevel").unwrap_or_default();
+    if matches!(runlevel.trim(), "shutdown" | "reboot") {
+        return true;
+    }
     let asked = || {
         let mut systemctl = Command::new("systemctl");
         systemctl.arg("is-system-running").stdin(Stdio::null());
