@@ -178,7 +178,7 @@ impl Runner<'_> {
                 let why = error.map_or_else(|| step.name.clone(), |error| error.message);
                 let problem = Problem::warning(None, format!("{why}; the boot goes on"));
                 report.problems.push(ProblemReport::from(&problem));
-                performed.report.outcome = Outcome::Skipped("it failed".to_owned());
+                performed.report.outcome = Outcome::Skipped(IT_FAILED.to_owned());
             }
             if is_missing(&performed.report.outcome) {
                 failed = Some(&step.name);
@@ -199,7 +199,7 @@ impl Runner<'_> {
         }
         let is_done = |step: &StepReport| match &step.outcome {
             Outcome::Changed | Outcome::Unchanged => true,
-            Outcome::Skipped(why) => why == DONE_BEFORE,
+            Outcome::Skipped(why) => why == DONE_BEFORE || why == IT_FAILED,
             _ => false,
         };
         report.steps.iter().all(is_done).then(|| Record::Done {
@@ -467,6 +467,9 @@ const fn is_missing(outcome: &Outcome) -> bool {
 }
 
 const DONE_BEFORE: &str = "done before";
+
+/// Said of a lenient step, which is over with that: nothing of it is tried at the next boot.
+const IT_FAILED: &str = "it failed";
 
 fn done_before() -> Outcome {
     Outcome::Skipped(DONE_BEFORE.to_owned())

@@ -208,7 +208,7 @@ fn what_runs_at_every_boot_does_not_wait_for_the_disk() {
 }
 
 #[test]
-fn the_failure_of_a_lenient_step_is_a_warning() {
+fn the_failure_of_a_lenient_step_is_a_warning_and_the_module_is_done() {
     struct Lenient;
     impl Module for Lenient {
         const FACTS: Facts = facts("lenient");
@@ -230,6 +230,8 @@ fn the_failure_of_a_lenient_step_is_a_warning() {
     let mut whole = Report::new();
     whole.stages.push(report);
     assert_eq!(whole.health(), Health::Degraded);
+    let again = boot(&machine, &[Entry::of::<Lenient>()], false, false);
+    assert_eq!(again.modules[0].outcome, done_before());
 }
 
 #[test]

@@ -150,7 +150,8 @@ rsyslog:
     phone("some", "phone_home: {url: 'http://127.0.0.1:8080/x', post: [instance_id, fqdn, pub_key_ed25519], tries: 4}"),
     phone("the second try", "phone_home: {url: 'http://127.0.0.1:8080/x', post: [hostname], tries: 4}", "503"),
     phone("something that there is not", "phone_home: {url: 'http://127.0.0.1:8080/x', post: [hostname, nosuch], tries: 4}"),
-    config("phone_home: nobody is there", "phone_home: {url: 'http://127.0.0.1:8080/x', post: [hostname], tries: 1}"),
+    config("phone_home: nobody is there", "phone_home: {url: 'http://127.0.0.1:8080/x', post: [hostname], tries: 1}",
+           boots=[{}, {}]),
     config("phone_home: no url", "phone_home: {post: all, tries: 1}"),
     config("wireguard", """
 wireguard:
