@@ -175,7 +175,11 @@ const USER: &[Key] = &[
     )
     .or("false")
     .once_called(&["no-log-init"]),
-    Key::new("snapuser", Shape::Text, "not done by this version"),
+    Key::new(
+        "snapuser",
+        Shape::Text,
+        "not done: snapd does not run yet when users are made",
+    ),
     Key::new(
         "lock_passwd",
         Shape::Bool,

@@ -63,13 +63,10 @@ struct User<'a> {
 impl User<'_> {
     /// `None`: this user is not made.
     fn effects(&mut self, account: &Account, default: Option<&UserName>) -> Option<Vec<Effect>> {
+        // Without `name` the entry is the default user's, whom nothing may cost.
         if let Some(value) = self.fields.get("snapuser") {
-            self.fields.warn(
-                "snapuser",
-                value,
-                "this version makes no users of snap, and leaves this one out",
-            );
-            return None;
+            let what = "snapd, which would make this user, does not run yet; it is ignored";
+            self.fields.warn("snapuser", value, what);
         }
         if let Some(what) = self.contradiction() {
             let message = format!("users: `{}`: {what}; this user is not made", self.name);

@@ -321,7 +321,8 @@ fn what_is_wrong_is_told_with_its_place_and_costs_as_little_as_it_can() {
         ("{name: web, ssh_redirect_user: true, ssh_authorized_keys: [x]}", "error: users: `web`: `ssh_redirect_user` cannot be together", false),
         ("{name: web, ssh_redirect_user: perhaps}",        "error: users: `web`: ssh_redirect_user: expected true", false),
         ("{name: web, ssh_redirect_user: true}",           "warning: users: `web`: ssh_redirect_user: the launch has no key", true),
-        ("{name: web, snapuser: me@example.com}",          "warning: users: `web`: snapuser: this version", false),
+        ("{name: web, snapuser: me@example.com}",          "warning: users: `web`: snapuser: snapd", true),
+        ("{snapuser: me@example.com}",                     "warning: users: `debian`: snapuser: snapd", false),
     ];
     for (user, says, is_made) in table {
         let config = format!("users:\n  - {user}\n  - default\n");
