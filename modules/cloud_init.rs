@@ -108,8 +108,8 @@ pub fn semaphore(module: &str) -> String {
 /// The top-level keys that cloud-init reads, in alphabetical order, whoever reads them here.
 ///
 /// Source: cloud-init 26.1, `cloudinit/config/schemas/schema-cloud-config-v1.json`, and of the keys
-/// for images, which are not in it, `cloudinit/stages.py`, `cloudinit/log/loggers.py` and
-/// `cloudinit/sources/__init__.py`; the old keys of `cloudinit/config/cc_apt_configure.py`,
+/// for images, which are not in it, `cloudinit/stages.py`, `cloudinit/log/loggers.py`,
+/// `cloudinit/warnings.py`, `cloudinit/cmd/main.py` and `cloudinit/sources/__init__.py`; the old keys of `cloudinit/config/cc_apt_configure.py`,
 /// `cc_rsyslog.py` and `cc_ubuntu_advantage.py`; and those of Amazon Linux's modules.
 pub const CLOUD_INIT_KEYS: &[&str] = &[
     "add_apt_repo_match",
@@ -147,8 +147,10 @@ pub const CLOUD_INIT_KEYS: &[&str] = &[
     "create_hostname_file",
     "datasource",
     "datasource_list",
+    "datasource_pkg_list",
     "def_log_file",
     "device_aliases",
+    "di_report",
     "disable_ec2_metadata",
     "disable_network_activation",
     "disable_piwiz",
@@ -237,6 +239,7 @@ pub const CLOUD_INIT_KEYS: &[&str] = &[
     "vendor_data",
     "vendor_data2",
     "version",
+    "warnings",
     "wireguard",
     "write-metadata",
     "write_files",

@@ -26,7 +26,7 @@ fn check(text: &str, args: &[&str]) -> Answer {
 #[test]
 fn the_exit_code_tells_errors_from_warnings_and_both_from_notices() {
     #[rustfmt::skip]
-    let table: [(&str, &[&str], i32, &str); 22] = [
+    let table: [(&str, &[&str], i32, &str); 23] = [
         ("#cloud-config\nhostname: web\n",            &[],            0,  "FILE: fine"),
         ("#!/bin/sh\ntrue\n",                         &[],            0,  "FILE: fine"),
         ("bucket=acme-site\n",                        &[],            0,  "FILE: fine"),
@@ -38,6 +38,7 @@ fn the_exit_code_tells_errors_from_warnings_and_both_from_notices() {
         ("#cloud-config\nruncmd: [ls\n",              &[],            1,  "a bracket is not closed"),
         ("#cloud-config\nhostname: -web\n",           &[],            1,  "not a valid host name"),
         ("#cloud-config\nruncmd: [ls, false]\n",      &[],            1,  "nothing of runcmd is run"),
+        ("#cloud-config\nwarnings: {a: off}\n",       &[],            2,  "`warnings` is cloud-init's"),
         ("hostname: web\n",                           &[],            1,  "begin it with `#cloud-config`"),
         ("hostname: web\n",                           &["--image"],   0,  "FILE: fine"),
         ("content: [{dest: /srv}]\n",                 &["--image"],   1,  "missing key `source`"),

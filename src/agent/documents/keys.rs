@@ -61,9 +61,19 @@ pub(super) const REMARKS: &[(&str, Fate, &str)] = &[
         "`Ec2`, `NoCloud` and `None` can be asked; others are passed over",
     ),
     (
+        "datasource_pkg_list",
+        Fate::NotDone,
+        "it names Python's packages",
+    ),
+    (
         "def_log_file",
         Fate::NotDone,
         "the log is the journal; with `cloud_init_compat` it is /var/log/cloud-init.log as well",
+    ),
+    (
+        "di_report",
+        Fate::NotDone,
+        "it is a report of cloud-init's own ds-identify",
     ),
     (
         "disable_network_activation",
@@ -120,5 +130,10 @@ pub(super) const REMARKS: &[(&str, Fate, &str)] = &[
         "version",
         Fate::NotDone,
         "it says of what version the network's configuration is",
+    ),
+    (
+        "warnings",
+        Fate::NotDone,
+        "it silences warnings at logins, which firstlight does not give",
     ),
 ];
