@@ -12,6 +12,7 @@ import unittest
 from debian import ROOTS, Debian
 from packages import PROGRAM, REPOSITORY, run
 
+NAMESPACES = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
 # Its name, where it is started, and what it says of its order.
 SERVICES = [
     ("localmount", "boot", ""),
@@ -44,6 +45,8 @@ IMAGE = "datasource_list: [NoCloud, None]\nresize_rootfs: false\ngrowpart: {mode
 class OpenRc(Debian):
     @classmethod
     def setUpClass(cls):
+        if subprocess.run([*NAMESPACES, "mount", "-t", "tmpfs", "tmpfs", "/run"], capture_output=True).returncode:
+            raise unittest.SkipTest("there are no namespaces here in which something can be mounted")
         tree = pathlib.Path(run(ROOTS, "make", stderr=None).splitlines()[-1])
         cls.addClassCleanup(run, ROOTS, "remove", tree)
         cls.tree = [str(tree)]
@@ -80,9 +83,8 @@ class OpenRc(Debian):
     def boot(self) -> tuple[list[str], str]:
         """What the services saw, and what firstlight says of itself in the end."""
         lines = "mount -t proc proc /proc; mount -t tmpfs tmpfs /run; openrc boot; openrc default; firstlight status"
-        names = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
         path = {"PATH": "/usr/sbin:/usr/bin"}
-        said = run(*names, "chroot", self.root, "sh", "-c", lines, code=None, env=path, timeout=120)
+        said = run(*NAMESPACES, "chroot", self.root, "sh", "-c", lines, code=None, env=path, timeout=120)
         return [" ".join(line.split()) for line in (self.root / "srv/services").read_text().splitlines()], said
 
     def test_logins_wait_for_accounts_and_keys_and_scripts_for_all_services(self):
