@@ -11,7 +11,7 @@ use contract::schema::{Key, Shape};
 use contract::yaml::{Each, Placed, Text, Value};
 use serde::Deserialize;
 
-use crate::command;
+use crate::{command, services};
 
 const ROLE_ENV: &str = "/run/firstlight/role.env";
 
@@ -143,13 +143,8 @@ impl Module for ElectionUnits {
         for (place, unit) in role.units.iter().flat_map(Each::iter_with_places) {
             match unit.map_err(Problem::from) {
                 Ok(name) if is_unit(&name) => {
-                    plan.push(Step::new(
-                        name.clone(),
-                        [Effect::Unit {
-                            verb: UnitVerb::Start,
-                            name,
-                        }],
-                    ));
+                    let start = services::job(UnitVerb::Start, &name, ctx.probe);
+                    plan.push(Step::new(name, [start]));
                 }
                 Ok(_) => plan.problems.push(Problem::error(
                     Some(place.clone()),

@@ -49,9 +49,10 @@ pub(crate) fn disabled(name: &str, probe: &dyn Probe) -> Option<Effect> {
     Some(Effect::tool(ToolSpec::new(what, argv)))
 }
 
-/// A job for a service: `chronyd`.
+/// A job for a service: `chronyd`, or with its suffix, which OpenRC does not know.
 pub(crate) fn job(verb: UnitVerb, service: &str, probe: &dyn Probe) -> Effect {
     if is_openrc(probe) {
+        let service = service.strip_suffix(".service").unwrap_or(service);
         let what = format!("{} {service}", verb.as_str());
         let mut argv = vec!["rc-service", "--nocolor", service, openrc(verb)];
         if verb == UnitVerb::TryRestart {
@@ -186,10 +187,12 @@ mod tests {
             (UnitVerb::TryRestart, "rc-service --nocolor --ifstarted web restart"),
         ];
         for (verb, wanted) in table {
-            let Effect::Tool(tool) = job(verb, "web", &machine) else {
-                panic!("{wanted}");
-            };
-            assert_eq!(tool.argv.join(" "), wanted);
+            for name in ["web", "web.service"] {
+                let Effect::Tool(tool) = job(verb, name, &machine) else {
+                    panic!("{wanted}");
+                };
+                assert_eq!(tool.argv.join(" "), wanted);
+            }
         }
     }
 
