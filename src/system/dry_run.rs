@@ -171,6 +171,14 @@ impl<'a> DryRun<'a> {
         paths.insert(path, entry);
     }
 
+    /// A directory is never removed, nor does anything take its place.
+    fn replaceable(&self, path: &Path) -> io::Result<()> {
+        match self.kind(path)? {
+            Some(FileKind::Directory) => Err(io::ErrorKind::IsADirectory.into()),
+            _ => Ok(()),
+        }
+    }
+
     fn preview(&self, effect: &Effect) -> io::Result<Change> {
         Ok(match effect {
             Effect::File(spec) => self.file(spec)?,
@@ -192,11 +200,13 @@ impl<'a> DryRun<'a> {
                 if !self.paths.borrow().contains_key(&path) && self.host.links_to(&path, to)? {
                     return Ok(Change::AlreadySo);
                 }
+                self.replaceable(&path)?;
                 self.put(path, Entry::Link);
                 would(format!("{effect} would be made"))
             }
             Effect::Absent { at } => match self.path(at)? {
                 Some(path) if self.kind(&path)?.is_some() => {
+                    self.replaceable(&path)?;
                     self.put(path, Entry::Absent);
                     would(format!("{at} would be removed"))
                 }

@@ -183,6 +183,18 @@ fn directories_links_and_absence_are_brought_about_once() {
         );
     }
     assert_eq!(tree.mode("d"), 0o700);
+    // A directory stays, and a dry run says so, too.
+    let (host, to) = (tree.host(), "/l".into());
+    for effect in [
+        Effect::Link {
+            at: "/d".into(),
+            to,
+        },
+        Effect::Absent { at: "/d".into() },
+    ] {
+        host.apply(&effect).unwrap_err();
+        DryRun::new(&host).apply(&effect).unwrap_err();
+    }
 }
 
 #[test]
