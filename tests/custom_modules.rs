@@ -169,6 +169,7 @@ fn a_program_that_gives_no_answer_is_an_error_that_says_why_and_all_else_goes_on
         ("exit 3",                         "ended with exit code 3"),
         ("sleep 60 & wait",                "did not end within 1 s"),
         ("head -c 2000000 /dev/zero | tr '\\0' x; exit 0", "its answer has 1 MiB or more"),
+        ("exec yes x",                     "its answer has 1 MiB or more"),
         ("printf '{}\\0{}'",              "answer of mine:1:3: the answer is refused: it is not JSON"),
         ("echo done",                      "answer of mine:1:1: the answer is refused: it is not JSON"),
         ("echo '{\"steps\": [{\"name\": \"a\", \"effects\": [{\"fiel\": {}}]}]}'", "unknown key `fiel`, expected one of `file`"),

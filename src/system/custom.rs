@@ -79,11 +79,12 @@ fn ask(
     if !said.is_empty() {
         tell(&said);
     }
-    ended.map_err(|error| NoAnswer::Failed(chain(&error)))?;
     let said = answer.said().map_err(failed)?;
+    // Before its end is looked at: it may well have failed because it could not write more.
     if u64::try_from(said.len()).is_ok_and(|length| length == ANSWER_LIMIT) {
         return Err(NoAnswer::Failed("its answer has 1 MiB or more".to_owned()));
     }
+    ended.map_err(|error| NoAnswer::Failed(chain(&error)))?;
     Ok(Secret::new(said))
 }
 

@@ -20,6 +20,7 @@ use contract::effect::Effect;
 use contract::machine::Probe;
 use contract::module::{Context, Custom, Entry, Facts};
 use contract::part_handler::NoAnswer;
+use contract::place::Place;
 use contract::plan::{Plan, Problem, Severity};
 use contract::schema::Key;
 use contract::secret::Secret;
@@ -82,6 +83,14 @@ pub fn load(probe: &dyn Probe, own: &Own) -> (Cow<'static, [Entry]>, Vec<Problem
             Ok(manifest) => waiting.push(manifest),
             Err(problem) => problems.push(problem),
         }
+    }
+    for name in names.iter().filter(|name| name.ends_with(".yml")) {
+        let place = Place::whole(format!("{DIR}/{}", name.escape_debug()));
+        let problem = Problem::error(
+            Some(place),
+            "the module is not used: nobody reads this file",
+        );
+        problems.push(problem.hint("a manifest is called NAME.yaml"));
     }
     // One may follow another that comes later by its name.
     while !waiting.is_empty() {
@@ -149,7 +158,7 @@ impl Custom for Program {
             Err(NoAnswer::Failed(why)) => {
                 let message = format!("module `{name}` of the image gave no answer: {why}");
                 let problem = Problem::error(None, message);
-                Plan::problem(problem.hint("what it wrote beside is in the output log"))
+                Plan::problem(problem.hint("its standard error may say more"))
             }
         }
     }

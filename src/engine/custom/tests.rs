@@ -217,6 +217,16 @@ fn a_module_may_follow_another_of_the_image_whatever_they_are_called() {
 }
 
 #[test]
+fn a_manifest_of_another_ending_is_told_of() {
+    let path = format!("{DIR}/site.yml");
+    let (table, problems) = load(&FakeMachine::with(&[(path.as_str(), SITE)]), &OWN);
+    assert_eq!(table.len(), TABLE.len());
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let wanted = "the module is not used: nobody reads this file (a manifest is called NAME.yaml)";
+    assert_eq!(said, [format!("{path}: {wanted}")]);
+}
+
+#[test]
 fn a_manifest_that_is_wrong_costs_its_module_and_says_where() {
     let dir = DIR;
     let good = "summary: x\nstage: config\n";
@@ -475,6 +485,6 @@ fn a_program_that_cannot_be_asked_is_no_fault_and_one_that_fails_is_one() {
     let (plan, _) = answered(CONFIG, Err(failed));
     assert_eq!(
         plan.problems[0].to_string(),
-        "module `site` of the image gave no answer: it did not end within 1 s (what it wrote beside is in the output log)"
+        "module `site` of the image gave no answer: it did not end within 1 s (its standard error may say more)"
     );
 }
