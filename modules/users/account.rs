@@ -138,20 +138,39 @@ impl User<'_> {
             },
         };
         let fields = &mut self.fields;
+        let gecos = fields.field("gecos", |_| true, "expected one line without a colon");
+        let homedir = fields.field(
+            "homedir",
+            |text| text.starts_with('/'),
+            "expected an absolute path without a colon; this user is not made",
+        );
+        let shell = fields.field(
+            "shell",
+            |text| text.starts_with(['/', '*']),
+            "expected an absolute path without a colon; this user is not made",
+        );
+        let inactive = fields.field(
+            "inactive",
+            |text| text.trim().parse::<i64>().is_ok_and(|days| days >= -1),
+            "expected a number of days, or -1 for never; this user is not made",
+        );
+        let (Ok(homedir), Ok(shell), Ok(inactive)) = (homedir, shell, inactive) else {
+            return None;
+        };
         let system = fields.flag("system", false);
         let no_home = fields.flag("no_create_home", false);
         let spec = UserSpec {
             name: self.name.clone(),
-            gecos: fields.text("gecos"),
+            gecos: gecos.unwrap_or_default(),
             primary_group: fields.parsed("primary_group"),
             groups: fields.groups("groups"),
             no_user_group: fields.flag("no_user_group", false),
-            homedir: fields.text("homedir").map(PathBuf::from),
+            homedir: homedir.map(PathBuf::from),
             create_home: !no_home && !system,
-            shell: fields.text("shell").map(PathBuf::from),
+            shell: shell.map(PathBuf::from),
             uid,
             system,
-            inactive: fields.text("inactive"),
+            inactive,
             expiredate: fields.text("expiredate"),
             selinux_user: fields.text("selinux_user"),
             no_log_init: fields.flag("no_log_init", false),

@@ -62,6 +62,28 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Text that a field of /etc/passwd may hold (passwd(5)) and that is as expected; `Err` if it is not.
+    ///
+    /// Source of what is expected: useradd(8), which makes no user otherwise.
+    pub(super) fn field(
+        &mut self,
+        key: &str,
+        is_good: fn(&str) -> bool,
+        expected: &str,
+    ) -> Result<Option<String>, ()> {
+        let Some(text) = self.text(key) else {
+            return Ok(None);
+        };
+        let is_odd = |c: char| c == ':' || c.is_control();
+        if !text.contains(is_odd) && is_good(&text) {
+            return Ok(Some(text));
+        }
+        if let Some(value) = self.get(key) {
+            self.error(key, value, expected);
+        }
+        Err(())
+    }
+
     /// Text of a certain form.
     pub(super) fn parsed<T: FromStr<Err = BadName>>(&mut self, key: &str) -> Option<T> {
         let text = self.text(key)?;
