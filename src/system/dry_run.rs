@@ -10,12 +10,13 @@ use contract::error::EffectError;
 use contract::machine::{Account, Change, FileKind, Machine, NotDone, Probe};
 use contract::secret::REDACTED;
 use contract::sshd;
+use nix::sys::stat::{FileStat, fstat};
 
 use crate::authorized_keys::{self, Held};
 use crate::commands;
 use crate::console;
 use crate::diff::diff;
-use crate::host::Host;
+use crate::host::{Host, kind_of};
 use crate::mirror;
 use crate::packages;
 use crate::power;
@@ -117,11 +118,10 @@ impl<'a> DryRun<'a> {
         let Some(found) = self.host.stat(path)? else {
             return Ok(Change::AlreadySo);
         };
-        let now = found.st_mode & 0o7777;
-        if crate::host::kind_of(&found) == FileKind::Link || now == mode {
+        if kind_of(&found) == FileKind::Link {
             return Ok(Change::AlreadySo);
         }
-        Ok(would(format!("mode {now:04o} -> {mode:04o}")))
+        Ok(dressed(&found, mode))
     }
 
     fn keys(&self, spec: &contract::effect::AuthorizedKeysSpec) -> io::Result<Change> {
@@ -183,16 +183,24 @@ impl<'a> DryRun<'a> {
         Ok(match effect {
             Effect::File(spec) => self.file(spec)?,
             Effect::AuthorizedKeys(spec) => self.keys(spec)?,
-            Effect::Directory { at, mode, .. } => match self.path(at)? {
-                Some(path) if self.kind(&path)? == Some(FileKind::Directory) => {
-                    self.dress(&path, mode.bits())?
+            Effect::Directory { at, mode, .. } => {
+                let Some(path) = self.path(at)? else {
+                    return Ok(would(format!("{effect} would be made")));
+                };
+                match self.kind(&path)? {
+                    Some(FileKind::Directory) => self.dress(&path, mode.bits())?,
+                    // One that a link leads to will do.
+                    Some(FileKind::Link) if matches!(at, Target::Path(_)) => {
+                        let found = fstat(&self.host.root.directory(&path, false)?)?;
+                        dressed(&found, mode.bits())
+                    }
+                    Some(_) => return Err(io::ErrorKind::NotADirectory.into()),
+                    None => {
+                        self.put(path, Entry::Directory);
+                        would(format!("{effect} would be made"))
+                    }
                 }
-                Some(path) => {
-                    self.put(path, Entry::Directory);
-                    would(format!("{effect} would be made"))
-                }
-                None => would(format!("{effect} would be made")),
-            },
+            }
             Effect::Link { at, to } => {
                 let Some(path) = self.path(at)? else {
                     return Ok(would(format!("{effect} would be made")));
@@ -398,6 +406,15 @@ impl Machine for DryRun<'_> {
     }
 }
 
+/// A directory that is there with this mode.
+fn dressed(found: &FileStat, mode: u32) -> Change {
+    let now = found.st_mode & 0o7777;
+    if now == mode {
+        return Change::AlreadySo;
+    }
+    would(format!("mode {now:04o} -> {mode:04o}"))
+}
+
 fn would(line: String) -> Change {
     Change::WouldMake { diff: vec![line] }
 }
@@ -417,3 +434,6 @@ fn unreadable(error: io::Error) -> io::Result<Option<Vec<u8>>> {
         _ => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;
