@@ -96,6 +96,7 @@ fn a_machine_is_attached_to_ubuntu_pro_and_what_is_so_already_is_no_fault() {
     };
     const ALREADY: &str =
         r#"{"errors": [{"message_code": "service-already-enabled", "service": "fips"}]}"#;
+    const WARNED: &str = r#"{"errors": [{"message_code": "service-already-enabled"}], "warnings": [{"message_code": "refresh-contract-failure"}]}"#;
     const OTHER: &str = r#"{"errors": [{"message_code": "service-already-enabled"}, {"message_code": "entitlement-not-entitled"}]}"#;
     const ATTACHED: &str = r#"{"errors": [{"code": "already-attached"}], "result": "failure"}"#;
     let token = "ubuntu_pro: {token: C1hunter2}";
@@ -114,6 +115,7 @@ fn a_machine_is_attached_to_ubuntu_pro_and_what_is_so_already_is_no_fault() {
         (token,        "false",      "1",    ("0", ""),      ("0", ""),      plain,    1, "ended with exit code 1"),
         (fips,         "false",      "0",    ("0", "{}"),    ("0", ""),      chosen,   0, "made"),
         (fips,         "false",      "2",    ("1", ALREADY), ("0", ""),      chosen,   0, "already so"),
+        (fips,         "false",      "2",    ("1", WARNED),  ("0", ""),      chosen,   0, "already so"),
         (fips,         "false",      "0",    ("1", OTHER),   ("0", ""),      chosen,   1, "ended with exit code 1"),
         (fips,         "false",      "0",    ("1", "{}"),    ("0", ""),      chosen,   1, "ended with exit code 1"),
         (bare,         "false",      "0",    ("0", "{}"),    ("0", ""),      "",       1, "there is no `ubuntu_pro.token`"),

@@ -37,8 +37,8 @@ case $code$answer in
 1*'"service-already-enabled"'*) ;;
 *) exit $code ;;
 esac
-# Whether there is another reason than that a service is enabled already.
-if printf '%s\n' "$answer" | grep -o '"message_code": *"[^"]*"' | grep -qv service-already-enabled; then
+# Whether there is another reason than that a service is enabled already. Warnings, behind the errors, are none.
+if printf '%s\n' "${answer%%'"warnings":'*}" | grep -o '"message_code": *"[^"]*"' | grep -qv service-already-enabled; then
     exit 1
 fi
 exit $unchanged
