@@ -130,7 +130,8 @@ pub(super) fn tools(
             .chain(["--force-local".to_owned()]);
         tools.push(ToolSpec::new(format!("bridge {name}"), argv));
     }
-    if is_default {
+    // Whatever this one is called.
+    if has_init {
         let argv = [
             "lxc",
             "profile",

@@ -136,6 +136,7 @@ fn a_bridge_is_made_once_and_connected() {
         ("bridge: {mode: none}".to_owned(),                                vec![]),
         ("bridge: {mode: none}, init: {storage_pool: a}".to_owned(),       vec![init.to_owned()]),
         ("bridge: {mode: new}, init: {storage_pool: a}".to_owned(),        vec![init.to_owned(), "remove lxdbr0".to_owned(), bare.to_owned(), unplug.to_owned(), attach("lxdbr0")]),
+        ("bridge: {mode: existing, name: br0}, init: {storage_pool: a}".to_owned(), vec![init.to_owned(), unplug.to_owned(), attach("br0")]),
         ("bridge: {mode: existing}, init: {storage_pool: a}".to_owned(),   vec![init.to_owned(), unplug.to_owned(), attach("lxdbr0")]),
     ];
     for (config, wanted) in table {
