@@ -3,6 +3,7 @@
 //! Source: cloud-init, `cloudinit/config/cc_wireguard.py`; wg-quick(8).
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use contract::effect::{Effect, Mode, Program, ToolSpec};
 use contract::machine::Probe;
@@ -23,6 +24,10 @@ const NAME: &str = "wireguard";
 const FIRST_KERNEL: (u32, u32) = (5, 6);
 /// The longest name that an interface of the kernel may have (`IFNAMSIZ`).
 const LONGEST: usize = 15;
+
+/// The unit waits for network-online.target, and that for two minutes where the network is not complete
+/// (systemd-networkd-wait-online.service(8)). cloud-init begins when that is over; here the boot has just begun.
+const LIMIT: Duration = Duration::from_secs(600);
 
 const KEYS: &[Key] = &[Key::new(
     NAME,
@@ -182,10 +187,11 @@ fn tunnel(fields: &Fields<'_>, probe: &dyn Probe, told: &mut Vec<Problem>) -> Op
     step.effects.extend(services::enabled(&unit, probe));
     step.on_change.extend(module(probe));
     // It is waited for: probes ask whether the tunnel works.
-    let up = ToolSpec::new(
+    let mut up = ToolSpec::new(
         format!("{unit} restarted"),
         ["systemctl", "restart", "--", &unit],
     );
+    up.timeout = LIMIT;
     step.on_change.push(Effect::tool(up.live_only()));
     Some(step)
 }
@@ -254,6 +260,11 @@ wireguard:
         );
         assert_eq!(plan.problems, []);
         assert!(!format!("{plan:?}").contains("hunter2"));
+        let Effect::Tool(up) = &plan.steps[1].on_change[1] else {
+            panic!("{plan:?}")
+        };
+        // Its unit waits for the network, which may take as long as any tool has unless it says so.
+        assert!(up.timeout > ToolSpec::TIMEOUT * 2, "{up:?}");
     }
 
     #[test]
