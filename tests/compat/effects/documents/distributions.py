@@ -130,7 +130,7 @@ IMAGES = {
         "release": 'ID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\nNAME="Amazon Linux"\n',
         "system": {"distro": "amazon", "default_user": user("ec2-user", "EC2 Default User", RED_HAT), "ssh_svcname": "sshd"},
         "cfg": {**FIELDS, "resize_rootfs": "noblock", "network": {"config": "disabled"}},
-        "tools": ["dnf", "rpm", "update-ca-trust"], "prepare": SSHD + KEYS_GROUP + PLACES + ASKED + CHRONYD,
+        "tools": ["dnf", "rpm"], "prepare": SSHD + KEYS_GROUP + PLACES + ASKED + CHRONYD,
     },
     "rhel": {
         "release": 'ID="rhel"\nID_LIKE="fedora"\nVERSION_ID="9.4"\nNAME="Red Hat Enterprise Linux"\n',
@@ -139,13 +139,13 @@ IMAGES = {
         "cfg": {**FIELDS, "mount_default_fields": RHEL_FIELDS, "syslog_fix_perms": None,
                 "cloud_config_modules": after("locale", [name for name in CONFIG if name != "keyboard"],
                                               "rh_subscription", "spacewalk", "yum_add_repo")},
-        "tools": ["dnf", "rpm", "update-ca-trust"], "prepare": SSHD + KEYS_GROUP + PLACES + ASKED + CHRONYD,
+        "tools": ["dnf", "rpm"], "prepare": SSHD + KEYS_GROUP + PLACES + ASKED + CHRONYD,
     },
     "fedora": {
         "release": 'ID=fedora\nVERSION_ID=41\nNAME="Fedora Linux"\n',
         "system": {"distro": "fedora", "default_user": user("fedora", "fedora Cloud User", RED_HAT), "ssh_svcname": "sshd"},
         "cfg": {**FIELDS, "cloud_config_modules": after("locale", CONFIG, "spacewalk", "yum_add_repo")},
-        "tools": ["dnf", "rpm", "update-ca-trust"], "prepare": SSHD + PLACES + ASKED,
+        "tools": ["dnf", "rpm"], "prepare": SSHD + PLACES + ASKED,
     },
     "sles": {
         "release": 'ID="sles"\nID_LIKE="suse"\nVERSION_ID="15.6"\nNAME="SLES"\n',
@@ -207,6 +207,12 @@ def image(name, *, shadow=True, more=""):
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA deploy"
 HASH = "$6$example0$0nRA1qJZ0lTLQKyS0yDpU9pAsUoKOyVn0VxvjbMvnPjl0IB0k9eLxTUlB8oMBX4oDb/u5ICXc4C3q9kHhJ7qM1"
+# Runs beside what follows: whether it is called is seen, and not when.
+COLLECTORS = """
+for name in update-ca-trust update-ca-certificates; do
+    printf '#!/bin/sh\\necho "${0##*/} $*" >>/srv/collected\\n' >/usr/local/sbin/$name; chmod 755 /usr/local/sbin/$name
+done
+"""
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\\n"
 # What every distribution is asked for, in the same words.
 THEMES = {
@@ -254,7 +260,7 @@ runcmd: [[echo, a]]
 ca_certs: {{remove_defaults: true, trusted: ["{CERTIFICATE}"]}}
 ntp: {{enabled: true}}
 rsyslog: {{configs: ['*.* @10.0.0.1'], remotes: {{log: '10.0.0.2:514'}}, install_rsyslog: true}}
-""", "more": managers.image(packages=["chrony", "rsyslog"])},
+""", "more": managers.image(packages=["chrony", "rsyslog"]) + COLLECTORS},
     "managers": {"text": """
 puppet: {conf: {agent: {server: puppet.example.org}}}
 chef: {install_type: packages, server_url: 'https://chef.example.com', validation_name: v, node_name: web-1, exec: false}
