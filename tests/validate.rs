@@ -281,3 +281,28 @@ fn the_schema_and_a_modules_keys_are_there_to_read() {
         "null is as if the key were not there"
     );
 }
+
+#[test]
+fn a_secret_of_a_wrong_shape_is_not_shown() {
+    #[rustfmt::skip]
+    let table = [
+        "password:\n- hunter2\n",
+        "password:\n  text: hunter2\n",
+        "chpasswd:\n  users:\n  - root:hunter2\n",
+        "chpasswd:\n  list:\n    root: hunter2\n",
+        "chpasswd:\n- root:hunter2\n",
+        "rh_subscription: hunter2\n",
+        "ubuntu_pro:\n  token:\n    - hunter2\n",
+        "wireguard:\n  interfaces:\n  - content:\n      PrivateKey: hunter2\n",
+        "landscape:\n  client:\n    registration_key: |\n      a\n      hunter2\n",
+        "users:\n- name: web\n  hashed_passwd:\n  - [hunter2]\n",
+        "write_files:\n- path: /a\n  source:\n    uri: b\n    headers:\n    - hunter2\n",
+    ];
+    for text in table {
+        for (head, args) in [("#cloud-config\n", &[][..]), ("", &["--image"])] {
+            let answer = check(&format!("{head}{text}"), args);
+            assert_eq!(answer.code, 1, "{text}: {answer:?}");
+            assert!(!answer.stdout.contains("hunter2"), "{text}: {answer:?}");
+        }
+    }
+}

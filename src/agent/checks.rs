@@ -221,9 +221,9 @@ impl<'c> Checked<'c> {
     /// a machine without files: what is wrong with the values comes out of that. Of two that speak
     /// of one place the module knows better, unless the schema knows what was meant.
     fn document(&mut self, root: Mapping, metadata: &InstanceMetadata) {
-        let (meant, guessed): (Vec<_>, Vec<_>) = self
-            .catalogue
-            .schema()
+        let schema = self.catalogue.schema();
+        self.finds.extend(schema.secrets(&root));
+        let (meant, guessed): (Vec<_>, Vec<_>) = schema
             .check(&root)
             .into_iter()
             .partition(|problem| problem.hint.is_some());

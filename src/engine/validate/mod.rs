@@ -5,6 +5,7 @@ mod check;
 mod json_schema;
 mod keys;
 mod secrets;
+mod values;
 
 #[cfg(test)]
 mod tests;
