@@ -25,8 +25,16 @@ const IDENTITY: &str = "/etc/pki/consumer/cert.pem";
 /// Red Hat's servers take their time.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Attaches those of the pools that are available and not attached yet, and names the others.
-const ATTACH: &str = r#"available=$(subscription-manager list --available --pool-only) || exit
+/// Attaches what fits, with these options. Since RHEL 10 the tool does not know how to, and there is no need:
+/// a registered machine has access to everything (<https://github.com/canonical/cloud-init/issues/6480>).
+const AUTO_ATTACH: &str = r#"subscription-manager --help | grep '^ *attach ' >/dev/null || exit 3
+exec subscription-manager attach --auto "$@"
+"#;
+
+/// Attaches those of the pools that are available and not attached yet, and names the others. Where nothing is
+/// attached any more, that is so as well.
+const ATTACH: &str = r#"subscription-manager --help | grep '^ *attach ' >/dev/null || exit 3
+available=$(subscription-manager list --available --pool-only) || exit
 consumed=$(subscription-manager list --consumed --pool-only) || exit
 missing=
 for pool; do
@@ -188,9 +196,8 @@ fn follow(fields: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<ToolSpec> {
     }
     let level = fields.line("service-level", told);
     if fields.switch("auto-attach", false, told) {
-        let mut argv = vec![TOOL.to_owned(), "attach".to_owned(), "--auto".to_owned()];
-        argv.extend(level.map(|level| format!("--servicelevel={level}")));
-        tools.push(limited(ToolSpec::new("subscriptions are attached", argv)));
+        let level = level.map(|level| format!("--servicelevel={level}"));
+        tools.push(attaches("subscriptions are attached", AUTO_ATTACH, level));
     } else if level.is_some() {
         let place = fields.get("service-level").map(|level| level.place.clone());
         let message = "rh_subscription.service-level: it has no effect without `auto-attach: true`";
@@ -198,9 +205,7 @@ fn follow(fields: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<ToolSpec> {
     }
     let pools = words(fields, "add-pool", told);
     if !pools.is_empty() {
-        let start = ["sh", "-c", ATTACH, "attach"];
-        let argv = start.into_iter().chain(pools.iter().map(String::as_str));
-        tools.push(limited(ToolSpec::new("pools are attached", argv)));
+        tools.push(attaches("pools are attached", ATTACH, pools));
     }
     let option = |option: &str, repos: Vec<String>| -> Vec<String> {
         repos
@@ -219,6 +224,14 @@ fn follow(fields: &Fields<'_>, told: &mut Vec<Problem>) -> Vec<ToolSpec> {
         )));
     }
     tools
+}
+
+/// A script that ends with 3 where there is nothing to attach.
+fn attaches(what: &str, script: &str, words: impl IntoIterator<Item = String>) -> ToolSpec {
+    let start = ["sh", "-c", script, "attach"].map(ToOwned::to_owned);
+    let mut tool = limited(ToolSpec::new(what, start.into_iter().chain(words)));
+    tool.unchanged = &[3];
+    tool
 }
 
 fn limited(mut tool: ToolSpec) -> ToolSpec {
@@ -287,7 +300,7 @@ rh_subscription:
             (FULL,
              &["subscription-manager register --activationkey=hunter2 --org=12345 --baseurl=https://cdn.example.com --serverurl=rhsm.example.com",
                "subscription-manager release --set=9.4",
-               "subscription-manager attach --auto --servicelevel=self-support",
+               "--servicelevel=self-support",
                "1a1a 2b2b",
                "subscription-manager repos --disable=rhel-9-c --enable=rhel-9-a --enable=rhel-9-b"]),
         ];

@@ -155,6 +155,8 @@ name, words = os.path.basename(sys.argv[0]), sys.argv[1:]
 with open("/proc/self/cmdline") as seen, open("/srv/calls", "a") as calls:
     print(name, *words, file=calls)
     print("secret", seen.read().count("hunter2"), file=calls) if "hunter2" in str(words) else None
+if words == ["--help"] and not os.path.exists("/srv/rhel-10"):
+    print("Other Modules:\n\n  attach         Attach a subscription")
 if words[:2] == ["list", "--available"]:
     print("1a1a\n2b2b\n3c3c")
 if words[:2] == ["list", "--consumed"]:
@@ -182,6 +184,7 @@ rh_subscription: {username: joe, password: hunter2, add-pool: [1a1a, 3c3c, 4d4d,
     assert_eq!(
         calls(&machine),
         "subscription-manager register --username=joe --password=hunter2\nsecret 0\n\
+         subscription-manager --help\n\
          subscription-manager list --available --pool-only\n\
          subscription-manager list --consumed --pool-only\n\
          subscription-manager attach --pool=1a1a --pool=2b2b\n"
@@ -189,6 +192,21 @@ rh_subscription: {username: joe, password: hunter2, add-pool: [1a1a, 3c3c, 4d4d,
     let again = machine.booted(&["run", "rh_subscription", "--force"]);
     assert_eq!(again.code, 0, "{again:?}");
     assert_eq!(calls(&machine), "");
+
+    // Of RHEL 10 nothing is attached any more.
+    fs::remove_dir_all(machine.path("etc/pki/consumer")).unwrap();
+    machine.write("srv/rhel-10", "");
+    let user_data = "#cloud-config
+rh_subscription: {username: joe, password: hunter2, auto-attach: true, add-pool: [1a1a], enable-repo: [a]}
+";
+    let said = apply(&machine, user_data, 2);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(
+        calls(&machine),
+        "subscription-manager register --username=joe --password=hunter2\nsecret 0\n\
+         subscription-manager --help\nsubscription-manager --help\n\
+         subscription-manager repos --enable=a\n"
+    );
 }
 
 /// An `lxd` that cannot make a thin pool.

@@ -58,6 +58,7 @@ ASKING = [
     "systemd-detect-virt *", "ip --json *", "ip -o *", "ip --oneline *", "growpart --help", "udevadm settle*",
     "systemctl is-active *", "systemctl is-enabled *", "systemctl show *", "apt-cache *",
     "rpm -q *", "subscription-manager identity", "subscription-manager list *", "subscription-manager repos --list-*",
+    "subscription-manager --help",
 ]
 # No job is waited for before the boot goes on, and sshd is not started by it.
 RESTARTS_OF_SSHD = [

@@ -24,6 +24,8 @@ if words[:1] == ["enable"]:
     print("{}")
 if words[:1] == ["register"]:
     print("The system has been registered with ID: 1")
+if words == ["--help"]:
+    print("  attach         Attach a subscription")
 if words[:2] == ["list", "--available"]:
     print("1a1a\\n2b2b")
 if words[:2] == ["repos", "--list-disabled"]:
