@@ -9,7 +9,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use support::debian::Debian;
 
@@ -50,7 +50,7 @@ rsyslog:
     machine.chroot(&["rsyslogd", "-N1"]);
     machine.write("etc/rsyslog.d/02-bad.conf", "module(load=\n");
     let faults = machine.path("etc/rsyslog.d/02-bad.conf");
-    let bad = std::process::Command::new("chroot")
+    let bad = Command::new("chroot")
         .arg(machine.path(""))
         .args(["rsyslogd", "-N1"])
         .output();
@@ -94,9 +94,7 @@ fn chef_reads_its_configuration_and_the_attributes_of_its_first_run() {
         return;
     };
     // With the client there nothing is installed.
-    machine.write("usr/bin/chef-client", "#!/bin/sh\n");
-    let client = machine.path("usr/bin/chef-client");
-    fs::set_permissions(client, fs::Permissions::from_mode(0o755)).unwrap();
+    machine.program("usr/bin/chef-client", "#!/bin/sh\n");
     let user_data = "#cloud-config
 chef:
   server_url: https://chef.example.com/organizations/acme
