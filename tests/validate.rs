@@ -292,6 +292,8 @@ fn a_secret_of_a_wrong_shape_is_not_shown() {
         "chpasswd:\n  list:\n    root: hunter2\n",
         "chpasswd:\n- root:hunter2\n",
         "rh_subscription: hunter2\n",
+        "rh_subscription:\n  pasword: hunter2\n  org: [a]\n",
+        "pasword: hunter2\nhostname: -a\n",
         "ubuntu_pro:\n  token:\n    - hunter2\n",
         "wireguard:\n  interfaces:\n  - content:\n      PrivateKey: hunter2\n",
         "landscape:\n  client:\n    registration_key: |\n      a\n      hunter2\n",

@@ -6,6 +6,7 @@ use contract::secret::is_secret_name;
 use contract::yaml::{Kind, Mapping, Value};
 
 use super::{Find, Schema};
+use crate::near::nearest;
 
 impl Schema {
     /// The values of keys that are declared secret or are called so, and what stands where a mapping with
@@ -22,14 +23,24 @@ impl Schema {
     }
 }
 
-fn named<'k>(keys: impl IntoIterator<Item = &'k Key>, name: &str) -> Option<&'k Key> {
-    let mut keys = keys.into_iter();
-    keys.find(|key| key.names().any(|own| own == name))
+/// The key of this name, or a secret one that was probably meant.
+fn named<'k>(keys: impl Iterator<Item = &'k Key> + Clone, name: &str) -> Option<&'k Key> {
+    let mut all = keys.clone();
+    all.find(|key| key.names().any(|own| own == name))
+        .or_else(|| {
+            let meant = nearest(name, keys.clone().map(|key| key.name))?;
+            let mut secret = keys.filter(|key| is_secret(key));
+            secret.find(|key| key.name == meant)
+        })
+}
+
+fn is_secret(key: &Key) -> bool {
+    key.is_secret || is_secret_name(key.name)
 }
 
 /// `others`: what a field without a key of its own may be.
 fn field(name: &str, key: Option<&Key>, others: &[&Shape], value: &Value, finds: &mut Vec<Find>) {
-    if key.is_some_and(|key| key.is_secret) || is_secret_name(name) {
+    if key.is_some_and(is_secret) || is_secret_name(name) {
         finds.push(whole(value));
         return;
     }
