@@ -109,9 +109,11 @@ pub fn semaphore(module: &str) -> String {
 ///
 /// Source: cloud-init 26.1, `cloudinit/config/schemas/schema-cloud-config-v1.json`, and of the keys
 /// for images, which are not in it, `cloudinit/stages.py`, `cloudinit/log/loggers.py`,
-/// `cloudinit/warnings.py`, `cloudinit/cmd/main.py` and `cloudinit/sources/__init__.py`; the old keys of `cloudinit/config/cc_apt_configure.py`,
-/// `cc_rsyslog.py` and `cc_ubuntu_advantage.py`; and those of Amazon Linux's modules.
+/// `cloudinit/warnings.py`, `cloudinit/cmd/main.py` and `cloudinit/sources/__init__.py`; the old keys of
+/// `cloudinit/config/cc_apt_configure.py`, `cc_rsyslog.py` and `cc_ubuntu_advantage.py`; that of the file
+/// `05_logging.cfg` of its packages; and those of Amazon Linux's modules.
 pub const CLOUD_INIT_KEYS: &[&str] = &[
+    "_log",
     "add_apt_repo_match",
     "allow_public_ssh_keys",
     "allow_userdata",

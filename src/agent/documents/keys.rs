@@ -94,6 +94,11 @@ pub(super) const REMARKS: &[(&str, Fate, &str)] = &[
     ),
     ("logcfg", Fate::NotDone, "as `log_cfgs`"),
     (
+        "_log",
+        Fate::NotDone,
+        "`log_cfgs` of cloud-init's images takes its texts from there",
+    ),
+    (
         "manual_cache_clean",
         Fate::NotDone,
         "the instance id is asked for at every boot, and state is never taken from another instance",
