@@ -135,6 +135,7 @@ impl Wanted {
                     }
                 }
             }
+            wanted.flags.sort();
             wanted.options.sort();
         }
         Some(wanted)
@@ -217,7 +218,7 @@ resolv_conf:
   searchdomains: [a.example, b.example]
   domain: example.com
   sortlist: [10.0.0.0/8]
-  options: {timeout: 1, rotate: true, debug: false, attempts: 2}
+  options: {timeout: 1, rotate: true, debug: false, attempts: 2, edns0: true}
 ";
 
     fn on(id: &str) -> Setting {
@@ -233,7 +234,7 @@ resolv_conf:
         let text = "# Written by firstlight (manage_resolv_conf: true).\n\
                     nameserver 10.0.0.2\nnameserver 10.0.0.3\n\
                     search a.example b.example\ndomain example.com\nsortlist 10.0.0.0/8\n\
-                    options rotate attempts:2 timeout:1\n";
+                    options edns0 rotate attempts:2 timeout:1\n";
         assert_eq!(plan.text_of("/etc/resolv.conf").as_deref(), Some(text));
         let plan = on("photon").plan::<ResolvConf>(CONFIG);
         let text = plan.text_of("/etc/systemd/resolved.conf").unwrap();

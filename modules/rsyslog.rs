@@ -272,7 +272,8 @@ fn remotes(fields: &Fields<'_>, told: &mut Vec<Problem>) -> Option<String> {
         return None;
     }
     let mut text = "# begin remotes\n".to_owned();
-    for (name, value) in map.iter().filter(|(_, value)| !value.is_null()) {
+    let pairs = fields::sorted(map).into_iter();
+    for (name, value) in pairs.filter(|(_, value)| !value.is_null()) {
         let name = name.to_text().unwrap_or_default();
         let shown = name.replace(char::is_control, "\u{fffd}");
         let line = match value.as_str() {

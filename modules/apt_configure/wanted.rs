@@ -4,7 +4,7 @@ use contract::place::Place;
 use contract::plan::Problem;
 use contract::yaml::{Kind, Mapping, Notation, Placed, Value};
 
-use crate::fields::wrong;
+use crate::fields::{self, wrong};
 use crate::switch;
 
 /// Everything that `apt` says.
@@ -230,7 +230,8 @@ impl Reader<'_> {
             return Vec::new();
         };
         let mut answers = Vec::new();
-        for (name, value) in map.iter().filter(|(_, value)| !value.is_null()) {
+        let pairs = fields::sorted(map).into_iter();
+        for (name, value) in pairs.filter(|(_, value)| !value.is_null()) {
             let name = name.to_text().unwrap_or_default();
             match value.as_str() {
                 Some(text) => {
@@ -240,7 +241,6 @@ impl Reader<'_> {
                 None => self.wrong(value, &format!("apt.debconf_selections.{name}"), "a string"),
             }
         }
-        answers.sort_by(|(a, _), (b, _)| a.cmp(b));
         answers
     }
 
@@ -248,7 +248,7 @@ impl Reader<'_> {
         let mut sources = Vec::new();
         match &value.kind {
             Kind::Map(map) => {
-                for (name, entry) in map.iter() {
+                for (name, entry) in fields::sorted(map) {
                     let place = &name.place;
                     let name = name.to_text().unwrap_or_default();
                     let name = Placed::new(name, place.clone());

@@ -36,7 +36,7 @@ rsyslog:
         plan.text_of("/etc/opt/rsyslog.d/99-late.conf").as_deref(),
         Some(
             "*.* @@192.158.1.1\n*.*   @@syslogd.example.com\n# begin remotes\n\
-             *.* @192.168.1.1 # maas\n*.* @@[2001:db8::1]:514 # juju\n# end remotes\n"
+             *.* @@[2001:db8::1]:514 # juju\n*.* @192.168.1.1 # maas\n# end remotes\n"
         )
     );
 }

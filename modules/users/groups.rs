@@ -10,6 +10,7 @@ use contract::plan::{Plan, Problem, Step};
 use contract::yaml::{Kind, Value};
 
 use crate::accounts::{Accounts, group_names};
+use crate::fields;
 
 /// A step for each group. `accounts` are made after them.
 pub(super) fn plan(groups: &Value, accounts: &Accounts, probe: &dyn Probe) -> Plan {
@@ -22,7 +23,7 @@ pub(super) fn plan(groups: &Value, accounts: &Accounts, probe: &dyn Probe) -> Pl
         }
         Kind::List(entries) => entries.iter().for_each(|entry| wanted.entry(entry)),
         Kind::Map(map) => {
-            for (name, members) in map.iter() {
+            for (name, members) in fields::sorted(map) {
                 wanted.pair(name, members);
             }
         }
@@ -80,7 +81,7 @@ impl Wanted {
         match &entry.kind {
             Kind::String(name) => self.add(name.trim(), &entry.place, None),
             Kind::Map(map) => {
-                for (name, members) in map.iter() {
+                for (name, members) in fields::sorted(map) {
                     self.pair(name, members);
                 }
             }

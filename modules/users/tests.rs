@@ -273,7 +273,7 @@ fn groups_are_made_in_every_form_and_members_who_are_there_are_added() {
         ("groups: 'crew, www'",                &["group crew", "group www"]),
         ("groups: [crew, {www: [eve, root]}]", &["group crew", "group www", "user eve in group www", "user root in group www"]),
         ("groups: [{crew: eve}, {crew: root}]", &["group crew", "user eve in group crew", "user root in group crew"]),
-        ("groups: {crew: 'eve,root', www: []}", &["group crew", "user eve in group crew", "user root in group crew", "group www"]),
+        ("groups: {www: [], crew: 'eve,root'}", &["group crew", "user eve in group crew", "user root in group crew", "group www"]),
     ];
     for (groups, wanted) in table {
         let plan = plan(&format!("{groups}\nusers: []\n"));

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn sources_are_files_of_their_own_in_the_order_in_which_they_are_written() {
+fn sources_are_files_of_their_own_in_the_order_of_their_names() {
     let config = "
 apt:
   preserve_sources_list: true
@@ -23,9 +23,9 @@ apt:
         [
             "file /etc/apt/sources.list.d/docker.list (0644)",
             "file /etc/apt/sources.list.d/tools.list (0644)",
-            "file /etc/apt/sources.list.d/tools.list (0644)",
-            "file /etc/apt/sources.list.d/old.list (0644)",
             "file /etc/apt/sources.list.d/new.sources (0644)",
+            "file /etc/apt/sources.list.d/old.list (0644)",
+            "file /etc/apt/sources.list.d/tools.list (0644)",
             "fresh lists of packages (apt)",
         ]
     );
@@ -33,7 +33,7 @@ apt:
     #[rustfmt::skip]
     let table = [
         ("docker.list", "deb [arch=amd64] https://download.docker.com/linux/debian trixie stable\n"),
-        ("tools.list",  "deb http://tools.example.com/ stable main\ndeb http://more.example.com/ stable main\n"),
+        ("tools.list",  "deb http://more.example.com/ stable main\ndeb http://tools.example.com/ stable main\n"),
         ("old.list",    "deb http://only.example.com/ stable main\n"),
         ("new.sources", "Types: deb\nURIs: http://new.example.com/\nSuites: x\nComponents: main\n"),
     ];

@@ -194,6 +194,7 @@ groups:
 users: [default]
 """),
     config("groups: a mapping", "groups: {cloud: [root], empty: null}\nusers: [default]"),
+    config("groups: in the order of their names", "groups: [{web: [root], app: [games]}, db]"),
     config("groups: text", "groups: cloud, other\nusers: [default, {name: alice, groups: cloud}]"),
     config("groups: a member that is not there", "groups: [{cloud: [nobody-such, root]}]"),
     config("user: changes the default user", "user: {name: admin, gecos: Boss, shell: /bin/sh, groups: [adm]}"),

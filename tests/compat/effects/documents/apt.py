@@ -81,6 +81,7 @@ DOCUMENTS = [
         sources:
           a: {source: deb http://a.example.com/ x main}
           b.list: {source: deb http://b.example.com/ x main}
+          z: {source: deb http://z.example.com/ x main, filename: b.list}
           c: {source: deb http://c.example.com/ x main, filename: b.list}
           d: {source: deb http://d.example.com/ x main, filename: /etc/apt/sources.list.d/d.list}
           e: {source: "deb http://e.example.com/ x main\\ndeb-src http://e.example.com/ x main"}

@@ -139,6 +139,7 @@ rsyslog:
   packages: [rsyslog, rsyslog-gnutls]
 """),
     config("rsyslog: remotes alone", "rsyslog: {remotes: {logs: 'auth.* @logs.example.com # of the team'}}"),
+    config("rsyslog: remotes in another order than that of their names", "rsyslog: {remotes: {web: 10.0.0.1, db: 10.0.0.2}}"),
     config("rsyslog: a command of one's own", "rsyslog: {configs: ['*.* /srv/all'], service_reload_command: [touch, /srv/reloaded]}"),
     config("rsyslog: the old list", "rsyslog: ['*.* /srv/all', {content: b, filename: c.conf}]"),
     config("rsyslog: bad entries beside good ones", """
